@@ -1,0 +1,49 @@
+//! The stable codes of all mistakes that a file can hold, each with its page.
+
+use crate::diagnostic::Severity;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident $severity:ident $title:literal;)*) => {
+        /// A stable code; its number never changes its meaning.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $name,)*
+        }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// `F0301`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)* }
+            }
+
+            /// The mistake in a few words.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// The page: why it is a mistake, an example, the cure.
+            pub const fn page(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc, "\n"),+),)* }
+            }
+
+            /// Whether it is an error or a warning.
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The text is not YAML.
+    F0101 Error "YAML syntax";
+    /// A stage refuses the value of a setting.
+    F0501 Error "setting refused by the stage";
+    /// A file that a setting names cannot be read.
+    F0502 Error "file cannot be read";
+    /// A secret that this run needs is not set.
+    F0503 Error "secret not set";
+}

@@ -1,0 +1,26 @@
+//! Text to checked pipeline. No IO, no async, no stage code; never panics, whatever the text.
+//!
+//! ```text
+//! SourceFile ──parse──► Ast ──resolve──► Ast with profile, --set ──check──► Pipeline
+//!                  └───────────────── Vec<Diagnostic> ─────────────────────────┘
+//! ```
+
+pub mod catalog;
+pub mod check;
+pub mod code;
+pub mod diagnostic;
+pub mod parse;
+pub mod pipeline;
+pub mod scalar;
+pub mod source;
+pub mod suggest;
+pub mod tree;
+
+pub use catalog::Catalog;
+pub use check::{Inputs, check};
+pub use code::Code;
+pub use diagnostic::{Diagnostic, Label, Severity};
+pub use parse::parse;
+pub use pipeline::Pipeline;
+pub use source::{SourceFile, Span, Spanned};
+pub use tree::Ast;

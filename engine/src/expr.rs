@@ -1,0 +1,233 @@
+//! Templates and conditions over the fields of a record: minijinja, strict about unknown names.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior, Value as Jinja};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde_json::Value;
+
+use crate::record::Record;
+use crate::stage::Failure;
+
+/// Work that one evaluation may do, in minijinja's units; a template that loops for ever fails.
+const FUEL: u64 = 1_000_000;
+
+thread_local! {
+    static PARAMS: RefCell<Jinja> = RefCell::new(Jinja::from(Serde(serde_json::json!({}))));
+}
+
+/// Reads settings in such a way that every template and expression in them knows `params`.
+pub fn with_params<T>(params: &Value, read: impl FnOnce() -> T) -> T {
+    let before = PARAMS.replace(Jinja::from(Serde(params)));
+    let result = read();
+    PARAMS.set(before);
+    result
+}
+
+/// A condition or computation over the fields of a record: `confidence >= 0.8`.
+#[derive(Clone)]
+pub struct Expr(Arc<Inner<minijinja::Expression<'static, 'static>>>);
+
+/// A text with places for fields: `{{ kind }}-{{ id }}`.
+#[derive(Clone)]
+pub struct Template(Arc<Inner<Environment<'static>>>);
+
+struct Inner<T> {
+    text: String,
+    /// The names that must come from the record.
+    names: Vec<String>,
+    params: Jinja,
+    compiled: T,
+}
+
+impl<T> Inner<T> {
+    fn context(&self, record: &Record) -> Jinja {
+        let fields = self.names.iter().filter_map(|name| {
+            let value = record.lookup(name)?;
+            Some((name.as_str(), Jinja::from(Serde(value))))
+        });
+        fields.chain(std::iter::once(("params", self.params.clone()))).collect()
+    }
+
+    fn failure(&self, record: &Record, error: &minijinja::Error) -> Failure {
+        let missing = self.names.iter().find(|name| record.lookup(name).is_none());
+        Failure::bad(match missing {
+            Some(name) if error.kind() == minijinja::ErrorKind::UndefinedError => {
+                let fields: Vec<&str> = record.fields().map(|(name, _)| name).collect();
+                format!("`{}`: no field `{name}` here, only: {}", self.text, fields.join(", "))
+            }
+            _ => format!("`{}`: {error}", self.text),
+        })
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
+        environment.set_syntax(syntax);
+    }
+    environment.set_fuel(Some(FUEL));
+    environment
+}
+
+fn record_names(names: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = names.into_iter().filter(|name| name != "params").collect();
+    names.sort();
+    names
+}
+
+impl Expr {
+    /// Compiles an expression; the error is minijinja's.
+    pub fn new(text: &str) -> Result<Self, minijinja::Error> {
+        static SHARED: OnceLock<Environment<'static>> = OnceLock::new();
+        let compiled = SHARED.get_or_init(environment).compile_expression_owned(text.to_owned())?;
+        let names = record_names(compiled.undeclared_variables(false));
+        let params = PARAMS.with_borrow(Clone::clone);
+        Ok(Self(Arc::new(Inner { text: text.to_owned(), names, params, compiled })))
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The value of the expression.
+    pub fn value(&self, record: &Record) -> Result<Value, Failure> {
+        let value = self.0.compiled.eval(self.0.context(record));
+        value
+            .and_then(|value| {
+                serde_json::to_value(&value).map_err(|error| {
+                    minijinja::Error::new(minijinja::ErrorKind::BadSerialization, error.to_string())
+                })
+            })
+            .map_err(|error| self.0.failure(record, &error))
+    }
+
+    /// Whether the expression holds.
+    pub fn holds(&self, record: &Record) -> Result<bool, Failure> {
+        let value = self.0.compiled.eval(self.0.context(record));
+        value.map(|value| value.is_true()).map_err(|error| self.0.failure(record, &error))
+    }
+}
+
+impl Template {
+    /// Compiles a template; the error is minijinja's.
+    pub fn new(text: &str) -> Result<Self, minijinja::Error> {
+        let mut compiled = environment();
+        compiled.add_template_owned("template", text.to_owned())?;
+        let names = record_names(compiled.get_template("template")?.undeclared_variables(false));
+        let params = PARAMS.with_borrow(Clone::clone);
+        Ok(Self(Arc::new(Inner { text: text.to_owned(), names, params, compiled })))
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// Whether it is the same for every record.
+    pub fn is_constant(&self) -> bool {
+        self.0.names.is_empty()
+    }
+
+    /// The text for a record.
+    pub fn render(&self, record: &Record) -> Result<String, Failure> {
+        let template = self.0.compiled.get_template("template");
+        template
+            .and_then(|template| template.render(self.0.context(record)))
+            .map_err(|error| self.0.failure(record, &error))
+    }
+}
+
+macro_rules! setting_type {
+    ($name:ident, $format:literal) => {
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({:?})"), self.text())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::new(&text).map_err(D::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "string", "format": $format})
+            }
+        }
+    };
+}
+
+setting_type!(Expr, "expression");
+setting_type!(Template, "template");
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::record;
+
+    #[test]
+    fn expressions_compute_over_fields() {
+        let row = record(json!({"n": 4, "name": "Ada", "tags": ["a"], "big": 1.5}));
+        for (text, expected) in [
+            ("n + 1", json!(5)),
+            ("n * big", json!(6.0)),
+            ("name ~ '!'", json!("Ada!")),
+            ("n > 3 and name == 'Ada'", json!(true)),
+            ("'a' in tags", json!(true)),
+            ("missing is defined", json!(false)),
+            ("missing | default('x')", json!("x")),
+            ("_id is string", json!(true)),
+        ] {
+            assert_eq!(Expr::new(text).unwrap().value(&row), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_a_failure_that_names_it() {
+        let row = record(json!({"n": 4}));
+        let reason = Expr::new("m > 3").unwrap().holds(&row).unwrap_err().reason;
+        assert_eq!(reason, "`m > 3`: no field `m` here, only: n");
+        let reason = Template::new("{{ m }}").unwrap().render(&row).unwrap_err().reason;
+        assert_eq!(reason, "`{{ m }}`: no field `m` here, only: n");
+    }
+
+    #[test]
+    fn templates_know_params_and_do_not_escape() {
+        let row = record(json!({"name": "<a> & b"}));
+        let template = with_params(&json!({"x": 1}), || {
+            Template::new("{{ params.x }}: {{ name }}\n").unwrap()
+        });
+        assert_eq!(template.render(&row).as_deref(), Ok("1: <a> & b\n"));
+        assert!(!template.is_constant());
+    }
+
+    #[test]
+    fn a_template_that_loops_for_ever_fails() {
+        let endless =
+            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+        let failure = Template::new(endless).unwrap().render(&record(json!({}))).unwrap_err();
+        assert!(failure.reason.contains("fuel"), "{}", failure.reason);
+    }
+}

@@ -1,0 +1,30 @@
+//! Pipeline to run: plan, edges, the loop that drives a stage, accounting, the door to the world.
+//! Knows no concrete stage and never prints.
+
+pub mod door;
+pub mod expr;
+pub mod plan;
+pub mod record;
+pub mod registry;
+pub mod report;
+pub mod run;
+pub mod stage;
+pub mod testing;
+
+/// What a stage file needs.
+pub mod prelude {
+    pub use async_trait::async_trait;
+    pub use flow_dsl::catalog::{Fields, PortSpec, Shape};
+    pub use schemars::JsonSchema;
+    pub use serde::Deserialize;
+    pub use serde_json::{Value, json};
+
+    pub use crate::door::Door;
+    pub use crate::expr::{Expr, Template};
+    pub use crate::record::{Record, RecordId};
+    pub use crate::registry::{Build, BuildError, Config};
+    pub use crate::stage::{
+        Call, CallContext, Failure, Found, Gather, Heavy, Light, Pull, Sink, Source, Stage,
+        StageError, Survey, Verdict, Written,
+    };
+}

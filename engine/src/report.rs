@@ -1,0 +1,173 @@
+//! What became of a run: every record of every node accounted for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::stage::Written;
+
+/// The account of a whole run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// How it ended.
+    pub status: Status,
+    /// Wall-clock time.
+    pub elapsed: Duration,
+    /// One account for each node, in the order of the file.
+    pub nodes: Vec<NodeReport>,
+    /// One account for each edge.
+    pub edges: Vec<EdgeReport>,
+    /// The first rejects of each node, in the order they came; `nodes` counts all of them.
+    pub rejects: Vec<Reject>,
+    /// What was written where.
+    pub written: Vec<Written>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Status {
+    /// Every record found its end.
+    Done,
+    /// Somebody asked it to stop; what was whole is kept.
+    Cancelled,
+    /// More records failed at a node than it allows.
+    TooManyFailures {
+        /// The node.
+        node: String,
+        /// What was allowed and what happened.
+        message: String,
+    },
+    /// The world broke.
+    Broken {
+        /// The node that noticed.
+        node: String,
+        /// What happened.
+        message: String,
+        /// What to do.
+        help: Option<String>,
+    },
+    /// A stage panicked, or a sum did not balance: our fault.
+    Bug {
+        /// The node.
+        node: String,
+        /// What it said.
+        message: String,
+    },
+}
+
+/// The account of a node. At the end `in = passed + filtered + rejected + pending`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct NodeReport {
+    /// The node.
+    pub node: String,
+    /// Its stage.
+    pub stage: String,
+    /// Records that entered; for a source, that it came upon.
+    #[serde(rename = "in")]
+    pub received: u64,
+    /// Records that were worked on and gave something; for a sink, that are written.
+    pub passed: u64,
+    /// Records that were left out on purpose.
+    pub filtered: u64,
+    /// Records that could not be used.
+    pub rejected: u64,
+    /// Records on which the run ended before they were worked on.
+    pub pending: u64,
+    /// Records that the node gave to its readers: more than `passed` where one becomes many.
+    pub out: u64,
+    /// Of those passed: kept in spite of an error (`on_error: keep`).
+    pub kept: u64,
+    /// Attempts that failed and were made again.
+    pub retries: u64,
+    /// What its calls used.
+    pub usage: Usage,
+    /// Rejects by reason, the ten most frequent; the rest under `other reasons`.
+    pub reasons: BTreeMap<String, u64>,
+    /// Time that the node's work took, added up over everything in flight.
+    pub busy: Duration,
+}
+
+impl NodeReport {
+    /// Whether nothing was lost: in = passed + filtered + rejected + pending.
+    pub const fn balances(&self) -> bool {
+        self.received == self.passed + self.filtered + self.rejected + self.pending
+    }
+}
+
+/// What model calls used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Calls that went out, failed ones too.
+    pub calls: u64,
+    /// Tokens sent, as the server counted them.
+    pub input_tokens: u64,
+    /// Tokens received, as the server counted them.
+    pub output_tokens: u64,
+}
+
+/// The account of an edge: `sent = received + unread`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EdgeReport {
+    /// Upper node.
+    pub from: String,
+    /// `main` or `failed`.
+    pub output: &'static str,
+    /// Lower node.
+    pub to: String,
+    /// Records put in.
+    pub sent: u64,
+    /// Records taken out.
+    pub received: u64,
+    /// Records left over when the reader had had enough, or the run was stopped at once.
+    pub unread: u64,
+}
+
+impl EdgeReport {
+    /// Whether nothing was lost on the way.
+    pub const fn balances(&self) -> bool {
+        self.sent == self.received + self.unread
+    }
+}
+
+/// A record that a stage could not use.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reject {
+    /// The node.
+    pub node: String,
+    /// The record's id.
+    pub id: String,
+    /// The file it came from.
+    pub path: Option<String>,
+    /// The line in it, when it has one.
+    pub line: Option<u32>,
+    /// Why.
+    pub reason: String,
+    /// Attempts that were made.
+    pub attempts: u32,
+    /// Its fields, long texts cut.
+    pub fields: Map<String, Value>,
+}
+
+impl Report {
+    /// The nodes and edges whose sums are off: none, or there is a bug.
+    pub fn imbalances(&self) -> Vec<String> {
+        let nodes = self.nodes.iter().filter(|node| !node.balances()).map(|node| {
+            format!(
+                "`{}`: in {} is not passed {} + filtered {} + rejected {} + pending {}",
+                node.node, node.received, node.passed, node.filtered, node.rejected, node.pending
+            )
+        });
+        let edges = self.edges.iter().filter(|edge| !edge.balances()).map(|edge| {
+            format!(
+                "`{}` to `{}`: sent {} is not received {} + unread {}",
+                edge.from, edge.to, edge.sent, edge.received, edge.unread
+            )
+        });
+        nodes.chain(edges).collect()
+    }
+}

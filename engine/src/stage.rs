@@ -1,0 +1,248 @@
+//! The four shapes of stage. A stage says what to do with what it is handed; the engine owns the
+//! loop, the tasks, the channels, the clock, retry, order, counting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::door::Door;
+use crate::record::Record;
+use crate::report::NodeReport;
+
+/// A stage, ready to run.
+pub enum Stage {
+    /// Brings records in.
+    Source(Box<dyn Source>),
+    /// A map of microseconds: done in place, one record after another, on the node's own task.
+    Light(Box<dyn Light>),
+    /// A map of milliseconds of CPU: done on threads for such work, several at once.
+    Heavy(Arc<dyn Heavy>),
+    /// A map that waits for the world: many batches at once.
+    Call(Arc<dyn Call>),
+    /// Sees all records, then answers.
+    Gather(Box<dyn Gather>),
+    /// Writes batches, then commits.
+    Sink(Box<dyn Sink>),
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Source(_) => "Source",
+            Self::Light(_) => "Light",
+            Self::Heavy(_) => "Heavy",
+            Self::Call(_) => "Call",
+            Self::Gather(_) => "Gather",
+            Self::Sink(_) => "Sink",
+        })
+    }
+}
+
+/// Why a record came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// A lowercase fragment: what is wrong with the record, or with the call.
+    pub reason: String,
+    /// Whether trying again can help.
+    pub kind: FailureKind,
+    /// The server asked for this much patience.
+    pub retry_after: Option<Duration>,
+}
+
+/// What can be done about a [`Failure`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The record is bad; it will be as bad the next time.
+    Bad,
+    /// The world was in a bad mood; worth another attempt.
+    Transient,
+    /// Nothing will work any more (key refused, server unknown): the run stops in order.
+    Fatal,
+}
+
+impl Failure {
+    /// The record is bad.
+    pub fn bad(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), kind: FailureKind::Bad, retry_after: None }
+    }
+
+    /// Worth another attempt.
+    pub fn transient(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), kind: FailureKind::Transient, retry_after: None }
+    }
+
+    /// Nothing will work any more.
+    pub fn fatal(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), kind: FailureKind::Fatal, retry_after: None }
+    }
+}
+
+/// The world broke: disk full, database gone. Stops the run in order.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct StageError {
+    /// A lowercase fragment that names the thing (file, table, server) and what happened.
+    pub message: String,
+    /// A sentence that says what to do.
+    pub help: Option<String>,
+}
+
+impl StageError {
+    /// What happened, to what.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// One thing that a source came upon.
+#[derive(Debug)]
+pub enum Found {
+    /// A record.
+    Record(Record),
+    /// Something that should have been a record: what is known of it (path, line) and why not.
+    Reject(Record, Failure),
+}
+
+/// What one pull brought.
+#[derive(Debug, Default)]
+pub struct Pull {
+    /// What was found, in order; may be empty although more is to come.
+    pub found: Vec<Found>,
+    /// Nothing more will come.
+    pub done: bool,
+}
+
+/// What a source is going to read, as far as it can be known beforehand.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Survey {
+    /// In words: `12 files matching data/*.json`.
+    pub what: String,
+    /// Records, when the number is certain (a file each).
+    pub records: Option<u64>,
+    /// Bytes to read.
+    pub bytes: Option<u64>,
+    /// Bytes of the largest record that is known beforehand (the largest file).
+    pub largest: Option<u64>,
+}
+
+/// Brings records in, until there are no more or it is told to stop. May block: it runs on a
+/// thread for such work.
+pub trait Source: Send {
+    /// What will be read. Called by `plan`; must not change what `pull` brings.
+    fn survey(&self) -> Result<Survey, StageError>;
+
+    /// Brings up to `most` things (and not much more than a mebibyte).
+    fn pull(&mut self, most: usize) -> Result<Pull, StageError>;
+
+    /// How far it is, from 0 to 1.
+    fn progress(&self) -> Option<f32> {
+        None
+    }
+}
+
+/// What becomes of a record in a [`Light`] map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It passes, perhaps changed.
+    Pass,
+    /// It is filtered out.
+    Drop,
+    /// It passes, and the stage wants no more.
+    PassLast,
+}
+
+/// A map of microseconds.
+pub trait Light: Send {
+    /// Decides on a record and may change it in place; on failure it must be unchanged.
+    fn apply(&mut self, record: &mut Record) -> Result<Verdict, Failure>;
+
+    /// Wants nothing at all (`take 0`); asked once, before the first record.
+    fn done(&self) -> bool {
+        false
+    }
+}
+
+/// A map that costs CPU.
+pub trait Heavy: Send + Sync {
+    /// Makes zero or more records of one; none means that it was filtered out.
+    fn apply(&self, record: &Record) -> Result<Vec<Record>, Failure>;
+}
+
+/// A map that waits for the world. Cheap to call from many tasks at once.
+#[async_trait]
+pub trait Call: Send + Sync {
+    /// One result for each record of the batch, in the same order. No records means filtered out.
+    async fn apply(
+        &self,
+        batch: &[Record],
+        context: &CallContext,
+    ) -> Vec<Result<Vec<Record>, Failure>>;
+
+    /// Records in a batch when the file does not say.
+    fn batch_size(&self) -> usize {
+        1
+    }
+
+    /// Calls at once that make sense when the file says `auto`.
+    fn parallelism(&self) -> usize {
+        8
+    }
+}
+
+/// What a [`Call`] may use for one attempt.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    /// The door to the world.
+    pub door: Arc<Door>,
+    /// Attempt, from 1.
+    pub attempt: u32,
+    /// Where the node's usage is counted, and how long the attempt has waited for limits.
+    pub meter: Arc<crate::door::Meter>,
+}
+
+/// Sees all records, then answers. May block.
+pub trait Gather: Send {
+    /// Takes records that came in at a port (its place among the stage's ports).
+    fn take(&mut self, port: usize, records: Vec<Record>) -> Result<(), StageError>;
+
+    /// Answers, when all have come.
+    fn finish(&mut self) -> Result<Vec<Record>, StageError>;
+}
+
+/// What a sink has made of a whole run.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Written {
+    /// `sqlite:intelligence.db, table pain_point`, `out/failed.jsonl`.
+    pub to: String,
+    /// Rows or lines that it holds of this run.
+    pub records: u64,
+}
+
+/// Writes batches, then commits. Writing the same record twice leaves one. May block.
+pub trait Sink: Send {
+    /// Where it will write, in words; called by `plan`, touches nothing.
+    fn survey(&self) -> String;
+
+    /// Writes records that came in at a port, all or none; gives back those that it could not use.
+    fn write(
+        &mut self,
+        port: usize,
+        batch: Vec<Record>,
+    ) -> Result<Vec<(Record, Failure)>, StageError>;
+
+    /// The last act of a whole run: rename the temporary file, write the summary. `nodes` are the
+    /// accounts of all nodes, complete but for sinks that commit later.
+    fn commit(&mut self, nodes: &[NodeReport]) -> Result<Vec<Written>, StageError>;
+
+    /// The run was cancelled or broke: keep what was written whole (transactions), remove what
+    /// was not (temporary files). Says what stays written.
+    fn abort(&mut self) -> Vec<Written>;
+}
