@@ -51,7 +51,8 @@ impl<T> Inner<T> {
             let value = record.lookup(name)?;
             Some((name.as_str(), Jinja::from(Serde(value))))
         });
-        fields.chain(std::iter::once(("params", self.params.clone()))).collect()
+        let all = fields.chain(std::iter::once(("params", self.params.clone())));
+        Jinja::from(all.collect::<std::collections::BTreeMap<&str, Jinja>>())
     }
 
     fn failure(&self, record: &Record, error: &minijinja::Error) -> Failure {
