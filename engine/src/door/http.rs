@@ -13,7 +13,7 @@ const MOST_BYTES: usize = 32 * 1024 * 1024;
 /// Characters of a server's own words that go into a message.
 const WORDS: usize = 300;
 /// The longest patience that a server may ask for.
-const MOST_PATIENCE: Duration = Duration::from_secs(3600);
+const MOST_PATIENCE: Duration = Duration::from_hours(1);
 
 /// A call.
 #[derive(Debug)]

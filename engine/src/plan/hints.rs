@@ -19,9 +19,9 @@ const WRITE_WAIT: Duration = Duration::from_secs(1);
 /// Attempts after the first when the file does not say.
 const RETRY: u32 = 3;
 /// Waits between attempts when the file does not say.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// Time for one attempt of a call when the file does not say.
-const CALL_TIMEOUT: Duration = Duration::from_secs(120);
+const CALL_TIMEOUT: Duration = Duration::from_mins(2);
 
 pub(super) fn resolve(
     pipeline: &Pipeline,

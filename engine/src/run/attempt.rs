@@ -71,7 +71,7 @@ impl Attempts {
                         todo.push((place, record));
                     }
                     Err(failure) => {
-                        settled.push((place, record, Settled::Failed(failure), attempt))
+                        settled.push((place, record, Settled::Failed(failure), attempt));
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! Where a run is, for a progress display.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ impl Run {
     /// Where it is.
     pub fn progress(&self) -> Progress {
         let mut nodes: Vec<NodeProgress> = (0..self.nodes.len()).map(|at| self.look(at)).collect();
-        let mut known = vec![None; nodes.len()];
+        let mut known = HashMap::new();
         for at in 0..nodes.len() {
             nodes[at].fraction = self.fraction(at, &nodes, &mut known);
         }
@@ -67,10 +68,10 @@ impl Run {
         &self,
         at: usize,
         nodes: &[NodeProgress],
-        known: &mut Vec<Option<Option<f32>>>,
+        known: &mut HashMap<usize, Option<f32>>,
     ) -> Option<f32> {
-        if let Some(fraction) = known[at] {
-            return fraction;
+        if let Some(fraction) = known.get(&at) {
+            return *fraction;
         }
         let node = &nodes[at];
         let above = &self.nodes[at].above;
@@ -88,7 +89,7 @@ impl Run {
             let share = if come == 0 { 1.0 } else { dealt as f32 / come as f32 };
             shares.map(|shares| shares.into_iter().fold(1.0, f32::min) * share)
         };
-        known[at] = Some(fraction);
+        known.insert(at, fraction);
         fraction
     }
 }

@@ -14,7 +14,11 @@ async fn with_failures(hints: Resolved) -> (Report, Arc<Kept>, Arc<Kept>) {
     let mut graph = Graph::new();
     let source = graph.node("source", numbers(100), super::hints(), &[]);
     let fails = light(|record| {
-        if number(record) % 10 == 0 { Err(Failure::bad("a tenth")) } else { Ok(Verdict::Pass) }
+        if number(record).is_multiple_of(10) {
+            Err(Failure::bad("a tenth"))
+        } else {
+            Ok(Verdict::Pass)
+        }
     });
     let fails = graph.node("fails", fails, hints, &[source]);
     let (sink, kept) = keep();
@@ -171,7 +175,11 @@ async fn rejects_of_sources_and_sinks_are_counted_and_sent() {
     let source = Numbers { next: 0, end: 30, most: 4, bad: Some(3) };
     let source = graph.node("source", Stage::Source(Box::new(source)), hints(), &[]);
     let (sink, _) =
-        keep_if(|record| if number(record) % 2 == 0 { Err(Failure::bad("even")) } else { Ok(()) });
+        keep_if(
+            |record| {
+                if number(record).is_multiple_of(2) { Err(Failure::bad("even")) } else { Ok(()) }
+            },
+        );
     let sink = graph.node("sink", sink, hints(), &[source]);
     let (dead, dead_kept) = keep();
     let dead = graph.node("dead", dead, hints(), &[]);

@@ -11,8 +11,9 @@ const MILLIS: fn(u64) -> Duration = |_| Duration::from_millis(100);
 async fn every_record_of_a_chain_is_counted_at_every_node() {
     let mut graph = Graph::new();
     let source = graph.node("source", numbers(100), hints(), &[]);
-    let odd =
-        light(|record| Ok(if number(record) % 2 == 0 { Verdict::Pass } else { Verdict::Drop }));
+    let odd = light(|record| {
+        Ok(if number(record).is_multiple_of(2) { Verdict::Pass } else { Verdict::Drop })
+    });
     let odd = graph.node("odd", odd, hints(), &[source]);
     let (sink, kept) = keep();
     graph.node("sink", sink, hints(), &[odd]);
@@ -40,7 +41,7 @@ async fn a_stuck_sink_lets_out_exactly_the_room_of_its_edge_and_what_is_in_work(
     let wide = Resolved { parallelism: 3, batch_size: 2, buffer: 7, ..hints() };
     graph.node("stuck", stuck, wide, &[count]);
     let run = graph.start();
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     // 3 batches of 2 in work, 7 on the edge, and 1 in the hand of the node above.
     assert_eq!(pulled.load(Ordering::Relaxed), 6 + 7 + 1);
     let progress = run.progress();

@@ -39,7 +39,7 @@ pub(super) fn hints() -> Resolved {
         order: Order::Arrival,
         timeout: None,
         retry: 0,
-        backoff: (Duration::from_secs(1), Duration::from_secs(60)),
+        backoff: (Duration::from_secs(1), Duration::from_mins(1)),
         on_error: OnError::Reject,
         max_failures: None,
         limit: None,
@@ -92,7 +92,7 @@ impl Graph {
     /// Runs to the end, which must come within an hour of paused time, and checks the sums.
     pub(super) async fn run(self) -> Report {
         let run = self.start();
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         let report = tokio::time::timeout(hour, run.finish()).await.expect("the run hangs");
         assert_eq!(report.imbalances(), Vec::<String>::new());
         report
@@ -131,7 +131,7 @@ impl Source for Numbers {
         while self.next < self.end && pull.found.len() < most.min(self.most) {
             let mut record = Record::new(RecordId::at("numbers", self.next));
             record.set("n", json!(self.next));
-            let bad = self.bad.is_some_and(|bad| self.next % bad == 0);
+            let bad = self.bad.is_some_and(|bad| self.next.is_multiple_of(bad));
             pull.found.push(if bad {
                 Found::Reject(record, Failure::bad("a bad number"))
             } else {

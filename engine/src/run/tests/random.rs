@@ -37,10 +37,14 @@ fn random_map(random: &mut fastrand::Rng) -> Stage {
         0 => take(random.u64(1..20)),
         1 => Stage::Gather(Box::<CountAll>::default()),
         2 => light(move |record| {
-            Ok(if number(record) % every == 0 { Verdict::Drop } else { Verdict::Pass })
+            Ok(if number(record).is_multiple_of(every) { Verdict::Drop } else { Verdict::Pass })
         }),
         3 => light(move |record| {
-            if number(record) % every == 0 { Err(Failure::bad("bad")) } else { Ok(Verdict::Pass) }
+            if number(record).is_multiple_of(every) {
+                Err(Failure::bad("bad"))
+            } else {
+                Ok(Verdict::Pass)
+            }
         }),
         4 => slow(speed, |record, _| Ok((0..2).map(|nth| copy(record, nth)).collect())).0,
         _ => {
@@ -124,7 +128,7 @@ async fn every_random_graph_that_is_cancelled_ends_balanced_and_commits_nothing(
         let run = graph.start();
         tokio::time::sleep(Duration::from_millis(random.u64(0..300))).await;
         run.cancel();
-        let ended = tokio::time::timeout(Duration::from_secs(3600), run.finish()).await;
+        let ended = tokio::time::timeout(Duration::from_hours(1), run.finish()).await;
         let report = ended.unwrap_or_else(|_| panic!("seed {seed} hangs"));
         assert_eq!(report.imbalances(), Vec::<String>::new(), "seed {seed}");
         assert_eq!(report.status, Status::Cancelled, "seed {seed}");
