@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What the server does with one call.
 #[derive(Debug, Clone)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// Answers with this status, these further headers and this body.
     Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// Reads the call and never answers.
@@ -25,7 +25,7 @@ pub enum Reply {
 
 impl Reply {
     /// A successful chat completion with this content; tokens are counted as words.
-    pub fn content(content: &str) -> Self {
+    pub(crate) fn content(content: &str) -> Self {
         let words = content.split_whitespace().count();
         let body = json!({
             "id": "chatcmpl-1",
@@ -42,13 +42,18 @@ impl Reply {
     }
 
     /// An error as servers of this format send it.
-    pub fn error(status: u16, message: &str) -> Self {
+    pub(crate) fn error(status: u16, message: &str) -> Self {
         let body = json!({"error": {"message": message, "type": "test"}});
         Self::Answer(status, Vec::new(), body.to_string().into_bytes())
     }
 
     /// An error with a further header.
-    pub fn error_with(status: u16, message: &str, header: &'static str, value: &str) -> Self {
+    pub(crate) fn error_with(
+        status: u16,
+        message: &str,
+        header: &'static str,
+        value: &str,
+    ) -> Self {
         match Self::error(status, message) {
             Self::Answer(status, _, body) => {
                 Self::Answer(status, vec![(header, value.to_owned())], body)
@@ -61,9 +66,9 @@ impl Reply {
 type Script = dyn Fn(usize, &Value) -> (Duration, Reply) + Send + Sync;
 
 /// The server.
-pub struct ModelServer {
+pub(crate) struct ModelServer {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     state: Arc<State>,
 }
 
@@ -77,7 +82,9 @@ struct State {
 impl ModelServer {
     /// Starts a server whose script says, for the number of the call (from 0) and its body, how
     /// long to wait and what to do then.
-    pub fn start(script: impl Fn(usize, &Value) -> (Duration, Reply) + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(
+        script: impl Fn(usize, &Value) -> (Duration, Reply) + Send + Sync + 'static,
+    ) -> Self {
         let state = Arc::new(State {
             script: Box::new(script),
             calls: AtomicUsize::new(0),
@@ -105,17 +112,17 @@ impl ModelServer {
     }
 
     /// The `base_url` for a pipeline.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
 
     /// Calls so far.
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.state.calls.load(Ordering::SeqCst)
     }
 
     /// The most calls that were under way at one time.
-    pub fn most_at_once(&self) -> usize {
+    pub(crate) fn most_at_once(&self) -> usize {
         self.state.most_at_once.load(Ordering::SeqCst)
     }
 }
