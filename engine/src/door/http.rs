@@ -80,6 +80,14 @@ impl Door {
         })
     }
 
+    /// Asks a server for anything at all, within five seconds: the status that it answers with, to
+    /// tell that it is there.
+    pub async fn reach(&self, url: &str) -> Result<u16, Failure> {
+        let call = self.client()?.get(url).timeout(Duration::from_secs(5)).send();
+        let answer = call.await.map_err(|error| unreached(url, &error))?;
+        Ok(answer.status().as_u16())
+    }
+
     async fn exchange(&self, request: &Request<'_>) -> Result<Answer, Failure> {
         let mut call = self.client()?.post(request.url).json(request.body);
         for (name, value) in request.headers {
