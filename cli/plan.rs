@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::ArgMatches;
 use flow_dsl::pipeline::{Limit, MaxFailures, OnError, Order, Output};
 use flow_dsl::scalar::Rate;
-use flow_engine::plan::{Plan, PlanNode, Resolved};
+use flow_engine::plan::{Plan, PlanNode};
 use flow_engine::stage::Stage;
 use serde_json::{Value, json};
 
@@ -55,18 +55,19 @@ fn nodes(plan: &Plan) -> String {
         ("buffer", Align::Right),
         ("hints", Align::Left),
     ]);
+    // Zero means that the node takes what comes.
+    let number = |count: usize| if count == 0 { "-".to_owned() } else { count.to_string() };
     for node in plan.graph.node_weights() {
         let hints = &node.hints;
         let auto = if hints.parallelism_auto { "auto " } else { "" };
-        let buffer = if hints.buffer == 0 { "-".to_owned() } else { hints.buffer.to_string() };
         table.row([
             node.name.clone(),
             node.uses.clone(),
             work(&node.stage).to_owned(),
             format!("{auto}{}", hints.parallelism),
-            hints.batch_size.to_string(),
-            buffer,
-            spoken(hints).join(", "),
+            number(hints.batch_size),
+            number(hints.buffer),
+            spoken(node).join(", "),
         ]);
     }
     table.text("  ")
@@ -85,13 +86,15 @@ pub(crate) const fn work(stage: &Stage) -> &'static str {
 }
 
 /// The hints that have no column of their own, where they are set.
-fn spoken(hints: &Resolved) -> Vec<String> {
+fn spoken(node: &PlanNode) -> Vec<String> {
+    let hints = &node.hints;
+    let tries = matches!(node.stage, Stage::Heavy(_) | Stage::Call(_));
     let mut words = Vec::new();
     let time = number::duration;
     words.extend(hints.batch_wait.map(|wait| format!("batch_wait {}", time(wait))));
     words.extend((hints.order == Order::Keep).then(|| "order keep".to_owned()));
     words.extend(hints.timeout.map(|timeout| format!("timeout {}", time(timeout))));
-    if hints.retry > 0 {
+    if tries && hints.retry > 0 {
         let (low, high) = hints.backoff;
         words.push(format!("retry {} after {}..{}", hints.retry, time(low), time(high)));
     }
