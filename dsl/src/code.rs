@@ -66,6 +66,92 @@ codes! {
     F0113 Error "x";
     /// x
     F0206 Error "x";
+    /// x
+    F0201 Error "x";
+    /// x
+    F0202 Error "x";
+    /// x
+    F0203 Error "x";
+    /// x
+    F0204 Error "x";
+    /// x
+    F0205 Error "x";
+    /// x
+    F0207 Error "x";
+    /// x
+    F0208 Error "x";
+    /// x
+    F0211 Error "x";
+    /// x
+    F0212 Error "x";
+    /// x
+    F0213 Error "x";
+    /// x
+    F0214 Error "x";
+    /// x
+    F0215 Error "x";
+    /// x
+    F0216 Error "x";
+    /// x
+    F0217 Error "x";
+    /// x
+    F0220 Error "x";
+    /// x
+    F0221 Error "x";
+    /// x
+    F0222 Error "x";
+    /// x
+    F0223 Error "x";
+    /// x
+    F0224 Error "x";
+    /// x
+    F0230 Error "x";
+    /// x
+    F0231 Error "x";
+    /// x
+    F0232 Error "x";
+    /// x
+    F0233 Error "x";
+    /// x
+    F0234 Error "x";
+    /// x
+    F0235 Error "x";
+    /// x
+    F0236 Error "x";
+    /// x
+    F0237 Error "x";
+    /// x
+    F0239 Error "x";
+    /// x
+    F0301 Error "x";
+    /// x
+    F0302 Error "x";
+    /// x
+    F0303 Error "x";
+    /// x
+    F0304 Error "x";
+    /// x
+    F0305 Error "x";
+    /// x
+    F0306 Error "x";
+    /// x
+    F0307 Error "x";
+    /// x
+    F0308 Error "x";
+    /// x
+    F0309 Error "x";
+    /// x
+    F0310 Error "x";
+    /// x
+    F0311 Error "x";
+    /// x
+    F0312 Warning "x";
+    /// x
+    F0401 Error "x";
+    /// x
+    F0402 Warning "x";
+    /// x
+    F0504 Error "x";
     /// A stage refuses the value of a setting.
     F0501 Error "setting refused by the stage";
     /// A file that a setting names cannot be read.

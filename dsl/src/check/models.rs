@@ -1,0 +1,113 @@
+//! Models: a provider, a limit, a key, and what the provider wants to know.
+
+use super::{Checker, keys};
+use crate::catalog::Catalog;
+use crate::code::Code;
+use crate::pipeline::Model;
+use crate::source::Spanned;
+use crate::suggest::closest;
+use crate::tree::{Entry, Node, Value};
+
+/// Providers of the language that this version cannot ask.
+const LATER: &[&str] = &["anthropic", "gemini", "ollama", "azure", "bedrock", "local", "minilm"];
+
+impl Checker<'_> {
+    pub(super) fn models(&mut self, root: &Node) -> Vec<Model> {
+        let entries = self.named(root, "models");
+        entries.into_iter().filter_map(|entry| self.model(entry)).collect()
+    }
+
+    fn model(&mut self, entry: &Entry) -> Option<Model> {
+        let (name, node) = (&entry.key.value, &entry.value);
+        match &node.value {
+            Value::Map(_) => {}
+            Value::Bad => return None,
+            Value::Null => return self.no_provider(entry),
+            _ => {
+                let found = self.wrong_type(node, &format!("model `{name}`"), "a map");
+                let found = match &node.value {
+                    Value::String(word) => {
+                        found.help(format!("write `{name}: {{provider: {word}}}`"))
+                    }
+                    _ => found.help(format!("write `{name}: {{provider: ...}}`")),
+                };
+                self.push(found);
+                return None;
+            }
+        }
+        let limit = node.get("limit").and_then(|limit| {
+            let value = self.declared(limit, "limit", Code::F0231, "limits")?;
+            Some(Spanned::new(value, limit.span))
+        });
+        let key = node.get("key").and_then(|key| {
+            let value = self.declared(key, "secret", Code::F0233, "secrets")?;
+            Some(Spanned::new(value, key.span))
+        });
+        let Some(provider) = node.get("provider") else { return self.no_provider(entry) };
+        let word = self.text(provider, "`provider`")?;
+        let catalog: &Catalog = self.catalog;
+        let Some(spec) = catalog.provider(&word) else {
+            self.unknown_provider(provider, &word);
+            return None;
+        };
+        let own =
+            |entry: &&Entry| !matches!(entry.key.value.as_str(), "provider" | "limit" | "key");
+        let rest = node.entries().iter().filter(own).cloned().collect();
+        let rest = Node { value: Value::Map(rest), span: node.span, source: node.source.clone() };
+        let what = format!("provider `{word}`");
+        let settings = self.settings_of(
+            &rest,
+            &spec.settings,
+            &what,
+            provider.span,
+            &["provider", "limit", "key"],
+        );
+        let usual = spec.secret.filter(|secret| self.names.secrets.spans.contains_key(*secret));
+        let secret = key.or_else(|| usual.map(|name| Spanned::new(name.to_owned(), provider.span)));
+        let provider = Spanned::new(word, provider.span);
+        Some(Model { name: entry.key.clone(), provider, limit, secret, settings })
+    }
+
+    fn no_provider(&mut self, entry: &Entry) -> Option<Model> {
+        let excused = entry.value.entries().iter().any(|inner| {
+            inner.value.value == Value::Bad || closest(&inner.key.value, ["provider"]).is_some()
+        });
+        if excused {
+            let near = entry.value.entries().iter().find(|inner| {
+                inner.value.value != Value::Bad
+                    && inner.key.value != "provider"
+                    && closest(&inner.key.value, ["provider"]).is_some()
+            });
+            if let Some(inner) = near {
+                let message = format!("a model has no key `{}`", inner.key.value);
+                let found = self.unknown_key(inner, &message, &["provider"]);
+                self.push(found);
+            }
+            return None;
+        }
+        let message = format!("model `{}` has no provider", entry.key.value);
+        let found = self.at(&entry.value, entry.key.span, Code::F0203, message);
+        let names = self.provider_names();
+        self.push(found.help(format!("give it one: `provider:` may be {}", keys::list(&names))));
+        None
+    }
+
+    fn provider_names(&self) -> Vec<&'static str> {
+        self.catalog.providers.iter().map(|provider| provider.name).collect()
+    }
+
+    fn unknown_provider(&mut self, node: &Node, word: &str) {
+        let names = self.provider_names();
+        let found = if LATER.contains(&word) {
+            self.on(node, Code::F0216, format!("the provider `{word}` is not supported yet"))
+                .help(format!("supported: {}", keys::list(&names)))
+        } else {
+            let found = self.on(node, Code::F0234, format!("no provider called `{word}`"));
+            match closest(word, names.iter().copied()) {
+                Some(near) => found.help(format!("did you mean `{near}`?")).fix(node.span, near),
+                None => found.help(format!("there are {}", keys::list(&names))),
+            }
+        };
+        self.push(found);
+    }
+}
