@@ -5,6 +5,7 @@ mod quality;
 mod read;
 mod settings;
 mod store;
+mod text;
 
 use flow_engine::registry::{Registry, StageDef};
 
@@ -20,6 +21,7 @@ declare_stages! {
     quality::Set,
     quality::Take,
     store::Store,
+    text::Chunk,
 }
 
 /// Everything that a pipeline file may name.

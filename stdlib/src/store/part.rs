@@ -12,7 +12,7 @@ pub(super) struct Part {
     /// As the user wrote it.
     to: String,
     target: PathBuf,
-    part: PathBuf,
+    beside: PathBuf,
     file: Option<File>,
 }
 
@@ -20,8 +20,8 @@ impl Part {
     /// Touches nothing yet.
     pub(super) fn new(to: &str, target: PathBuf) -> Self {
         let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let part = target.with_file_name(format!(".{name}.part"));
-        Self { to: to.to_owned(), target, part, file: None }
+        let beside = target.with_file_name(format!(".{name}.part"));
+        Self { to: to.to_owned(), target, beside, file: None }
     }
 
     /// Writes bytes at the end.
@@ -38,7 +38,7 @@ impl Part {
         self.write(&[])?;
         let put = |file: &File| {
             file.sync_all()?;
-            fs::rename(&self.part, &self.target)?;
+            fs::rename(&self.beside, &self.target)?;
             // That the name survives a power cut is worth an attempt; not all systems can do it.
             let _ = File::open(folder_of(&self.target)).and_then(|folder| folder.sync_all());
             Ok(())
@@ -51,7 +51,7 @@ impl Part {
     /// Removes what was written; what stood in its place stays.
     pub(super) fn abort(&mut self) {
         if self.file.take().is_some() {
-            let _ = fs::remove_file(&self.part);
+            let _ = fs::remove_file(&self.beside);
         }
     }
 
@@ -64,9 +64,9 @@ impl Part {
         fs::create_dir_all(folder_of(&self.target)).map_err(broke)?;
         for _ in 0..100 {
             let options = OpenOptions::new().write(true).create(true).truncate(false).clone();
-            let file = options.open(&self.part).map_err(broke)?;
+            let file = options.open(&self.beside).map_err(broke)?;
             match file.try_lock() {
-                Ok(()) if !is_same_file(&file, &self.part) => {}
+                Ok(()) if !is_same_file(&file, &self.beside) => {}
                 Ok(()) => {
                     file.set_len(0).map_err(broke)?;
                     return Ok(file);

@@ -158,3 +158,7 @@ fn kind(to: &str) -> Result<Kind, BuildError> {
 #[cfg(test)]
 #[path = "tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "sqlite_tests.rs"]
+mod sqlite_tests;
