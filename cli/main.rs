@@ -1,8 +1,116 @@
 //! `flow`: pipelines of documents, models and stores from a file, on the command line.
 
+mod account;
+mod args;
+mod check;
+mod completions;
+mod doctor;
+mod draw;
+mod exit;
+mod file;
 mod graph;
+mod load;
+mod log;
+mod machine;
 mod number;
+mod params;
+mod plan;
+mod progress;
+mod render;
+mod run;
+mod scan;
+mod signals;
+mod stages;
+mod table;
+mod terminal;
 
-fn main() {
-    let _ = (graph::FORMATS, graph::Drawing::of, graph::Drawing::draw);
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+use clap::error::ErrorKind;
+use exit::{Exit, Trouble};
+use load::Loaded;
+use log::Screen;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The files of a command, read and parsed.
+type Files = Vec<Result<Loaded, Trouble>>;
+
+fn main() -> ExitCode {
+    let argv: Vec<OsString> = std::env::args_os().collect();
+    let exit = flow(&argv).unwrap_or_else(|trouble| {
+        terminal::err(&trouble.to_string());
+        trouble.exit
+    });
+    exit.into()
+}
+
+/// Reads the files first: the parameters that they declare are flags.
+fn flow(argv: &[OsString]) -> Result<Exit, Trouble> {
+    let mut command = args::command();
+    let scan = scan::scan(&command, argv);
+    let mut files: Files = scan.files.iter().map(|path| Loaded::read(path)).collect();
+    if let Some(name) = &scan.command {
+        let several = name == "check";
+        if let Some(at) = files.iter().position(Result::is_err).filter(|_| !several && !scan.help) {
+            return files.swap_remove(at).map(|_| Exit::Done);
+        }
+        let mut flags: Vec<params::Flag> = Vec::new();
+        for flag in files.iter().flatten().flat_map(Loaded::flags) {
+            if flags.iter().all(|known| known.name != flag.name) {
+                flags.push(flag);
+            }
+        }
+        command = params::add(command, name, &flags);
+    }
+    match command.try_get_matches_from(argv) {
+        Ok(matches) => dispatch(&matches, files),
+        Err(error) => Ok(refuse(&error, &files)),
+    }
+}
+
+/// A flag may be unknown only because the file that declares it is broken: then that is the news.
+fn refuse(error: &clap::Error, files: &Files) -> Exit {
+    if error.kind() == ErrorKind::UnknownArgument
+        && let Some(broken) = files.iter().flatten().find(|file| file.is_broken())
+        && let Err(exit) = broken.pipeline(&flow_dsl::Inputs::default())
+    {
+        return exit;
+    }
+    // A reader that went away is no error.
+    let _ = error.print();
+    if error.exit_code() == 0 { Exit::Done } else { Exit::Wrong }
+}
+
+fn dispatch(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
+    let screen = Screen::new();
+    log::start(matches.get_one::<String>("log"), &screen)?;
+    match matches.subcommand() {
+        Some(("run", matches)) => run::run(matches, &the_one(matches, files)?, &screen),
+        Some(("check", matches)) => check::check(matches, files),
+        Some(("plan", matches)) => plan::plan(matches, &the_one(matches, files)?),
+        Some(("graph", matches)) => draw::graph(matches, &the_one(matches, files)?),
+        Some(("stages", matches)) => stages::stages(matches),
+        Some(("doctor", matches)) if !matches.contains_id("file") => doctor::doctor(matches, None),
+        Some(("doctor", matches)) => doctor::doctor(matches, Some(&the_one(matches, files)?)),
+        Some(("completions", matches)) => completions::completions(matches),
+        _ => Ok(Exit::Wrong),
+    }
+}
+
+/// The file of a command that takes one. The first look at the command line has read it, unless it
+/// was misled by flags that nobody knew; then they are known to be wrong by now.
+fn the_one(matches: &ArgMatches, files: Files) -> Result<Loaded, Trouble> {
+    let path = matches.get_one::<std::path::PathBuf>("file").map_or(Path::new("-"), |path| path);
+    for file in files {
+        let file = file?;
+        if file.path == path {
+            return Ok(file);
+        }
+    }
+    Loaded::read(path)
 }

@@ -13,8 +13,6 @@ use flow_engine::plan::{Plan, PlanNode, Resolved};
 use flow_engine::stage::Stage;
 use serde::Serialize;
 
-use crate::number;
-
 pub(crate) use tree::tree;
 
 /// How a graph can be drawn.
@@ -36,7 +34,7 @@ pub(crate) struct Node {
     pub(crate) stage: String,
     #[serde(serialize_with = "shape_word")]
     pub(crate) shape: Shape,
-    /// What the engine was told, where it is not the usual: `parallelism 4`, `timeout 2m`.
+    /// What the engine was told, where it is not the usual: `parallelism 4`, `limit openai`.
     pub(crate) hints: Vec<String>,
     /// What it reads: `12 files matching data/*.json`.
     pub(crate) reads: Option<String>,
@@ -115,8 +113,6 @@ pub(crate) fn hints(hints: &Resolved) -> Vec<String> {
     if hints.parallelism > 1 {
         words.push(format!("parallelism {}{auto}", hints.parallelism));
     }
-    words.extend(hints.timeout.map(|timeout| format!("timeout {}", number::duration(timeout))));
-    words.extend((hints.retry > 0).then(|| format!("retry {}", hints.retry)));
     words.extend(on_error(&hints.on_error));
     words.extend(hints.limit.as_ref().map(|limit| format!("limit {limit}")));
     words.extend(hints.when.as_ref().map(|when| format!("when {}", when.text())));
@@ -175,7 +171,7 @@ pub(crate) mod samples {
                     "entities",
                     "extract",
                     Shape::Map,
-                    &["parallelism 4", "timeout 2m", "retry 3"],
+                    &["parallelism 4", "limit openai", "keeps errors in error"],
                 ),
                 node("confident", "filter", Shape::Map, &[]),
                 node("merged", "consolidate", Shape::Gather, &[]),

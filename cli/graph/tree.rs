@@ -29,7 +29,7 @@ pub(crate) fn tree(drawing: &Drawing) -> String {
     let mut drawn: Vec<Option<usize>> = vec![None; count];
     let mut text = String::new();
     let starts = (0..count).filter(|&node| above[node].is_empty());
-    let mut stack: Vec<Branch> = starts.map(|node| root(node)).collect();
+    let mut stack: Vec<Branch> = starts.map(root).collect();
     stack.reverse();
     while let Some(branch) = stack.pop() {
         line(&mut text, drawing, &branch, &above, &drawn);

@@ -1,0 +1,277 @@
+//! The account at the end of a run: what became of every record.
+
+use std::fmt::Write as _;
+
+use flow_engine::report::{NodeReport, Reject, Report, Status};
+
+use crate::exit::Exit;
+use crate::number::{self, count, counted};
+use crate::table::{Align, Table};
+
+/// Rejects that are shown; the report has more.
+const SHOWN: usize = 10;
+/// Longest reason that is shown, in characters.
+const LONGEST: usize = 160;
+
+/// How the program ends after a run.
+pub(crate) fn exit(report: &Report) -> Exit {
+    if !report.imbalances().is_empty() {
+        return Exit::Broken;
+    }
+    match report.status {
+        Status::Done => Exit::Done,
+        Status::Cancelled => Exit::Cancelled,
+        Status::TooManyFailures { .. } => Exit::TooManyFailures,
+        Status::Broken { .. } | Status::Bug { .. } => Exit::Broken,
+    }
+}
+
+/// What went wrong, for stderr; nothing when all went well.
+pub(crate) fn error(report: &Report) -> Option<String> {
+    let line = |node: &str, message: &str| format!("error: `{node}`: {message}\n");
+    match &report.status {
+        Status::Done | Status::Cancelled => None,
+        Status::TooManyFailures { node, message } => Some(format!(
+            "{}  help: Look at the rejects; mend them, or raise `max_failures`.\n",
+            line(node, message)
+        )),
+        Status::Broken { node, message, help } => {
+            let help = help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();
+            Some(format!("{}{help}", line(node, message)))
+        }
+        Status::Bug { node, message } => Some(format!(
+            "{}  help: This is a bug of flow, not a mistake of yours; please report it.\n",
+            line(node, message)
+        )),
+    }
+}
+
+/// The account for people.
+pub(crate) fn text(report: &Report) -> String {
+    let ending = match &report.status {
+        Status::Done => "done",
+        Status::Cancelled => "cancelled",
+        Status::TooManyFailures { .. } => "stopped, too many failures",
+        Status::Broken { .. } => "broken",
+        Status::Bug { .. } => "broken by a bug",
+    };
+    let elapsed = number::duration(report.elapsed);
+    let mut sections = vec![format!("{}: {ending} in {elapsed}\n", report.pipeline)];
+    sections.push(nodes(&report.nodes));
+    sections.push(usage(&report.nodes));
+    sections.push(written(report));
+    sections.push(rejects(report));
+    sections.push(sums(report));
+    sections.retain(|section| !section.is_empty());
+    sections.join("\n")
+}
+
+fn nodes(nodes: &[NodeReport]) -> String {
+    let mut columns = vec![("node", Align::Left), ("stage", Align::Left)];
+    let numbers = ["in", "passed", "filtered", "rejected", "pending", "out", "kept", "retries"];
+    columns.extend(numbers.map(|name| (name, Align::Right)));
+    let mut table = Table::new(&columns);
+    for node in nodes {
+        let numbers = [
+            node.received,
+            node.passed,
+            node.filtered,
+            node.rejected,
+            node.pending,
+            node.out,
+            node.kept,
+            node.retries,
+        ];
+        table.row([node.node.clone(), node.stage.clone()].into_iter().chain(numbers.map(count)));
+    }
+    table.text("  ")
+}
+
+fn usage(nodes: &[NodeReport]) -> String {
+    let mut table = Table::new(&[
+        ("calls of", Align::Left),
+        ("calls", Align::Right),
+        ("tokens in", Align::Right),
+        ("tokens out", Align::Right),
+    ]);
+    let mut any = false;
+    for node in nodes.iter().filter(|node| node.usage.calls > 0) {
+        let usage = node.usage;
+        let numbers = [usage.calls, usage.input_tokens, usage.output_tokens];
+        table.row(std::iter::once(node.node.clone()).chain(numbers.map(count)));
+        any = true;
+    }
+    if any { table.text("  ") } else { String::new() }
+}
+
+fn written(report: &Report) -> String {
+    if report.written.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(&[("", Align::Left), ("", Align::Right)]);
+    for written in &report.written {
+        table.row([written.to.clone(), counted(written.records, "record")]);
+    }
+    format!("written\n{}", table.text("  "))
+}
+
+fn rejects(report: &Report) -> String {
+    let total: u64 = report.nodes.iter().map(|node| node.rejected).sum();
+    if total == 0 {
+        return String::new();
+    }
+    let mut text = format!("{}\n", counted(total, "reject"));
+    let mut table = Table::new(&[("", Align::Left), ("", Align::Left), ("", Align::Left)]);
+    for reject in report.rejects.iter().take(SHOWN) {
+        table.row([reject.node.clone(), place(reject), reason(reject)]);
+    }
+    text.push_str(&table.text("  "));
+    let shown = report.rejects.len().min(SHOWN) as u64;
+    if total > shown {
+        let more = count(total - shown);
+        let _ = writeln!(text, "  and {more} more: by reason in the report (`--report FILE`)");
+    }
+    text
+}
+
+fn place(reject: &Reject) -> String {
+    match (&reject.path, reject.line) {
+        (Some(path), Some(line)) => format!("{path}:{line}"),
+        (Some(path), None) => path.clone(),
+        (None, _) => format!("record {}", reject.id),
+    }
+}
+
+fn reason(reject: &Reject) -> String {
+    let attempts = if reject.attempts > 1 {
+        format!(" ({} attempts)", reject.attempts)
+    } else {
+        String::new()
+    };
+    format!("{}{attempts}", number::cut(&reject.reason, LONGEST))
+}
+
+fn sums(report: &Report) -> String {
+    let off = report.imbalances();
+    if !off.is_empty() {
+        let lines = off.join("\n  ");
+        return format!("the sums are off, which is a bug of flow:\n  {lines}\n");
+    }
+    let pending: u64 = report.nodes.iter().map(|node| node.pending).sum();
+    let unread: u64 = report.edges.iter().map(|edge| edge.unread).sum();
+    let mut text = "every record accounted for".to_owned();
+    if pending > 0 {
+        let _ = write!(text, "; {} not worked on", counted(pending, "record"));
+    }
+    if unread > 0 {
+        let _ = write!(text, "; {} left unread on edges", counted(unread, "record"));
+    }
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use flow_engine::report::{EdgeReport, Usage};
+    use flow_engine::stage::Written;
+
+    use super::*;
+
+    fn report(status: Status) -> Report {
+        let node = |node: &str, stage: &str, received, passed, rejected| NodeReport {
+            node: node.to_owned(),
+            stage: stage.to_owned(),
+            received,
+            passed,
+            rejected,
+            out: passed,
+            ..NodeReport::default()
+        };
+        let mut nodes =
+            vec![node("files", "read", 1200, 1188, 12), node("entities", "extract", 1188, 1188, 0)];
+        nodes[1].usage = Usage { calls: 1200, input_tokens: 90_000, output_tokens: 7000 };
+        nodes[1].retries = 12;
+        let reject = |line, path: Option<&str>, attempts| Reject {
+            node: "files".to_owned(),
+            id: "2a".to_owned(),
+            path: path.map(str::to_owned),
+            line,
+            reason: "not JSON:\nexpected value".to_owned(),
+            attempts,
+            fields: serde_json::Map::new(),
+        };
+        Report {
+            pipeline: "interviews".to_owned(),
+            status,
+            elapsed: Duration::from_millis(75_500),
+            nodes,
+            edges: vec![EdgeReport {
+                from: "files".to_owned(),
+                output: "main",
+                to: "entities".to_owned(),
+                sent: 1190,
+                received: 1188,
+                unread: 2,
+            }],
+            rejects: vec![
+                reject(Some(3), Some("data/a.json"), 1),
+                reject(None, Some("b.json"), 1),
+                reject(None, None, 4),
+            ],
+            written: vec![Written { to: "out/rows.jsonl".to_owned(), records: 1188 }],
+        }
+    }
+
+    #[test]
+    fn the_account_tells_what_became_of_every_record() {
+        insta::assert_snapshot!(text(&report(Status::Done)));
+    }
+
+    #[test]
+    fn a_sum_that_is_off_is_never_green() {
+        let mut report = report(Status::Done);
+        report.nodes[0].passed = 1000;
+        assert_eq!(exit(&report), Exit::Broken);
+        let text = text(&report);
+        let line = "`files`: in 1200 is not passed 1000 + filtered 0 + rejected 12 + pending 0";
+        assert!(text.contains(line) && !text.contains("accounted"), "{text}");
+    }
+
+    #[test]
+    fn every_ending_has_its_code_and_its_words() {
+        let (node, message) = (String::from("saved"), String::from("disk full"));
+        for (status, code, words) in [
+            (Status::Done, 0, None),
+            (Status::Cancelled, 130, None),
+            (
+                Status::TooManyFailures { node: node.clone(), message: message.clone() },
+                3,
+                Some(
+                    "error: `saved`: disk full\n  help: Look at the rejects; mend them, or raise `max_failures`.\n",
+                ),
+            ),
+            (
+                Status::Broken {
+                    node: node.clone(),
+                    message: message.clone(),
+                    help: Some("Make room.".to_owned()),
+                },
+                1,
+                Some("error: `saved`: disk full\n  help: Make room.\n"),
+            ),
+            (
+                Status::Bug { node, message },
+                1,
+                Some(
+                    "error: `saved`: disk full\n  help: This is a bug of flow, not a mistake of yours; please report it.\n",
+                ),
+            ),
+        ] {
+            let report = report(status);
+            assert_eq!(exit(&report).code(), code);
+            assert_eq!(error(&report).as_deref(), words);
+        }
+    }
+}

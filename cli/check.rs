@@ -1,0 +1,93 @@
+//! `flow check`: find every mistake in pipeline files.
+
+use clap::ArgMatches;
+use flow_dsl::{Diagnostic, Inputs};
+
+use crate::exit::{Exit, Trouble};
+use crate::load::{Checked, Count, Loaded};
+use crate::{Files, number, params, render, terminal};
+
+/// Runs the command.
+pub(crate) fn check(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
+    let inputs = params::inputs(matches)?;
+    let format = matches.get_one::<String>("format").map_or("text", String::as_str);
+    let known: Vec<Vec<String>> = files
+        .iter()
+        .filter_map(|file| file.as_ref().ok())
+        .map(|file| file.flags().into_iter().map(|flag| flag.name).collect())
+        .collect();
+    let (mut all, mut exit) = (Vec::new(), Exit::Done);
+    for file in files {
+        match file {
+            Ok(file) => {
+                let inputs =
+                    if known.len() > 1 { own(&inputs, &file, &known) } else { inputs.clone() };
+                let checked = file.check(&inputs);
+                let count = Count::of(&checked.diagnostics);
+                if count.errors > 0 || (count.warnings > 0 && matches.get_flag("deny-warnings")) {
+                    exit = Exit::Wrong;
+                }
+                if format != "json" {
+                    show(&file, &checked, count, format)?;
+                }
+                all.extend(checked.diagnostics);
+            }
+            Err(trouble) => {
+                terminal::err(&trouble.to_string());
+                exit = trouble.exit;
+            }
+        }
+    }
+    if format == "json" {
+        print_json(&all)?;
+    }
+    Ok(exit)
+}
+
+fn print_json(diagnostics: &[Diagnostic]) -> Result<(), Trouble> {
+    let mut text = render::json(diagnostics);
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    terminal::out(&text)
+}
+
+/// Of the parameters given for several files, those that are for this one: those that it declares,
+/// and those that nobody does, so that they are called unknown.
+fn own(inputs: &Inputs, file: &Loaded, known: &[Vec<String>]) -> Inputs {
+    let flags = file.flags();
+    let mut own = inputs.clone();
+    own.params.retain(|(name, _)| {
+        flags.iter().any(|flag| flag.name == *name)
+            || !known.iter().flatten().any(|known| known == name)
+    });
+    own
+}
+
+fn show(file: &Loaded, checked: &Checked, count: Count, format: &str) -> Result<(), Trouble> {
+    if !checked.diagnostics.is_empty() {
+        terminal::err(&match format {
+            "short" => render::short(&checked.diagnostics),
+            _ => render::render(&checked.diagnostics, terminal::colour()),
+        });
+    }
+    match &checked.pipeline {
+        Some(pipeline) => terminal::out(&format!(
+            "ok: {}, {}\n",
+            pipeline.name,
+            number::counted(pipeline.nodes.len() as u64, "node")
+        )),
+        None if format == "text" => {
+            terminal::err(&format!("{}: {}\n", file.path.display(), words(count)));
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+fn words(count: Count) -> String {
+    let errors = number::counted(count.errors as u64, "error");
+    match count.warnings {
+        0 => errors,
+        warnings => format!("{errors}, {}", number::counted(warnings as u64, "warning")),
+    }
+}

@@ -1,0 +1,95 @@
+//! From a path to a tree, a checked pipeline, a plan; what is wrong on the way goes to stderr.
+
+use std::path::{Path, PathBuf};
+
+use flow_dsl::{Ast, Diagnostic, Inputs, Pipeline, Severity};
+use flow_engine::plan::Plan;
+use flow_stdlib::REGISTRY;
+
+use crate::exit::{Exit, Trouble};
+use crate::{file, params, render, terminal};
+
+/// A file as syntax.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) path: PathBuf,
+    ast: Ast,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// A file that was checked.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// There when the file has no error.
+    pub(crate) pipeline: Option<Pipeline>,
+    /// In the order of the file.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// How many mistakes there are of each severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) errors: usize,
+    pub(crate) warnings: usize,
+}
+
+impl Count {
+    /// Counts them.
+    pub(crate) fn of(diagnostics: &[Diagnostic]) -> Self {
+        let errors = diagnostics.iter().filter(|one| one.severity == Severity::Error).count();
+        Self { errors, warnings: diagnostics.len() - errors }
+    }
+}
+
+impl Loaded {
+    /// Reads and parses a file.
+    pub(crate) fn read(path: &Path) -> Result<Self, Trouble> {
+        let source = file::read(path)?;
+        let (ast, diagnostics) = flow_dsl::parse(&source);
+        Ok(Self { path: path.to_owned(), ast, diagnostics })
+    }
+
+    /// The parameters that it declares.
+    pub(crate) fn flags(&self) -> Vec<params::Flag> {
+        params::declared(&self.ast)
+    }
+
+    /// Whether it could not be read as a whole, so that parameters may be missing.
+    pub(crate) fn is_broken(&self) -> bool {
+        Count::of(&self.diagnostics).errors > 0
+    }
+
+    /// Checks it.
+    pub(crate) fn check(&self, inputs: &Inputs) -> Checked {
+        let (pipeline, found) = flow_dsl::check(&self.ast, &REGISTRY.catalog(), inputs);
+        let mut diagnostics = self.diagnostics.clone();
+        diagnostics.extend(found);
+        let pipeline = pipeline.filter(|_| Count::of(&diagnostics).errors == 0);
+        Checked { pipeline, diagnostics }
+    }
+
+    /// Checks it and prints what is wrong; gives the pipeline when nothing is.
+    pub(crate) fn pipeline(&self, inputs: &Inputs) -> Result<Pipeline, Exit> {
+        let Checked { pipeline, diagnostics } = self.check(inputs);
+        complain(&diagnostics);
+        pipeline.ok_or(Exit::Wrong)
+    }
+
+    /// Checks and plans it and prints what is wrong; gives the plan when nothing is.
+    pub(crate) fn plan(&self, inputs: &Inputs) -> Result<Plan, Exit> {
+        let pipeline = self.pipeline(inputs)?;
+        flow_engine::plan::plan(&pipeline, &REGISTRY, &file::folder(&self.path)).map_err(
+            |diagnostics| {
+                complain(&diagnostics);
+                Exit::Wrong
+            },
+        )
+    }
+}
+
+/// Draws mistakes on stderr.
+pub(crate) fn complain(diagnostics: &[Diagnostic]) {
+    if !diagnostics.is_empty() {
+        terminal::err(&render::render(diagnostics, terminal::colour()));
+    }
+}

@@ -1,0 +1,100 @@
+//! `flow check`: exit codes, messages, and files that are no pipeline at all.
+
+use crate::folder::{Folder, SMALL};
+
+#[test]
+fn a_right_file_is_ok() {
+    let answer = Folder::small().flow("check small.yaml");
+    assert_eq!(
+        (answer.code, answer.out.as_str(), answer.err.as_str()),
+        (0, "ok: small, 4 nodes\n", "")
+    );
+}
+
+#[test]
+fn a_wrong_file_fails_with_all_its_mistakes() {
+    let folder = Folder::small();
+    let wrong = SMALL.replace("uses: filter", "uses: filtre").replace("from: big", "from: bigg");
+    folder.file("wrong.yaml", wrong);
+    let answer = folder.flow("check wrong.yaml");
+    assert_eq!((answer.code, answer.out.as_str()), (2, ""));
+    insta::assert_snapshot!("wrong_text", answer.err);
+    let short = folder.flow("check wrong.yaml --format short");
+    assert_eq!(short.code, 2);
+    insta::assert_snapshot!("wrong_short", short.err);
+}
+
+#[test]
+fn json_goes_to_the_standard_output() {
+    let folder = Folder::small();
+    folder.file("wrong.yaml", SMALL.replace("uses: filter", "uses: filtre"));
+    let answer = folder.flow("check wrong.yaml small.yaml --format json");
+    assert_eq!((answer.code, answer.err.as_str()), (2, ""));
+    let found: serde_json::Value = serde_json::from_str(&answer.out).expect("JSON");
+    assert_eq!(found.as_array().map(Vec::len), Some(1), "{found}");
+    assert_eq!(folder.flow("check small.yaml --format json").out, "[]\n");
+}
+
+#[test]
+fn warnings_fail_only_when_denied() {
+    let folder = Folder::small();
+    // Nobody reads what `big` passes on.
+    folder.file("unread.yaml", SMALL.replace("from: big", "from: rows"));
+    let answer = folder.flow("check unread.yaml");
+    assert_eq!((answer.code, answer.out.as_str()), (0, "ok: small, 4 nodes\n"), "{}", answer.err);
+    assert!(answer.err.contains("warning"), "{}", answer.err);
+    assert_eq!(folder.flow("check unread.yaml --deny-warnings").code, 2);
+}
+
+#[test]
+fn several_files_are_checked_and_the_worst_decides() {
+    let folder = Folder::small();
+    let answer = folder.flow("check small.yaml missing.yaml small.yaml --least 3");
+    assert_eq!(answer.code, 2);
+    assert_eq!(answer.out, "ok: small, 4 nodes\nok: small, 4 nodes\n", "{}", answer.err);
+    assert!(answer.err.starts_with("error: no file `missing.yaml`\n  help: "), "{}", answer.err);
+}
+
+#[test]
+fn a_parameter_is_given_to_the_files_that_declare_it() {
+    let folder = Folder::small();
+    folder.file("plain.yaml", SMALL.replace("least", "lowest"));
+    let answer = folder.flow("check small.yaml plain.yaml --param least=3 --lowest 1");
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    assert_eq!(folder.flow("check small.yaml plain.yaml --param leats=3").code, 2);
+}
+
+#[test]
+fn a_file_may_come_by_the_standard_input() {
+    let folder = Folder::new();
+    let answer = crate::folder::answer(folder.command("check -").write_stdin(SMALL));
+    assert_eq!((answer.code, answer.out.as_str()), (0, "ok: small, 4 nodes\n"), "{}", answer.err);
+}
+
+#[test]
+fn what_is_no_pipeline_file_is_named_with_help() {
+    let folder = Folder::new();
+    folder.file("folder/x", "");
+    folder.file("empty.yaml", "");
+    folder.file("utf16.yaml", b"\xff\xfef\0l\0");
+    folder.file("latin.yaml", b"flow: x\ntitle: caf\xe9\n");
+    folder.file("zero.yaml", b"flow: \0");
+    folder.file("huge.yaml", vec![b'#'; (4 << 20) + 1]);
+    for (name, message) in [
+        ("missing.yaml", "no file `missing.yaml`"),
+        ("folder", "`folder` is a folder, not a pipeline file"),
+        ("empty.yaml", "`empty.yaml` is empty"),
+        ("utf16.yaml", "`utf16.yaml` is UTF-16, not UTF-8"),
+        ("latin.yaml", "`latin.yaml` is not UTF-8: a wrong byte in line 2"),
+        ("zero.yaml", "`zero.yaml` is not text: it holds zero bytes"),
+        ("huge.yaml", "`huge.yaml` is larger than 4.0 MiB"),
+    ] {
+        for command in ["check", "run", "plan", "graph", "doctor"] {
+            let answer = folder.flow(&format!("{command} {name}"));
+            let out_is_empty = answer.out.is_empty();
+            assert!(answer.code == 2 && out_is_empty, "{command} {name}: {answer:?}");
+            let start = format!("error: {message}\n  help: ");
+            assert!(answer.err.starts_with(&start), "{command} {name}: {}", answer.err);
+        }
+    }
+}

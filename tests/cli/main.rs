@@ -1,0 +1,9 @@
+//! The real binary, as a user meets it.
+
+#![expect(clippy::expect_used, reason = "a test stops at the first thing that is off")]
+
+mod check;
+mod folder;
+mod help;
+mod plan;
+mod run;
