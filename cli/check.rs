@@ -78,7 +78,7 @@ fn show(file: &Loaded, checked: &Checked, count: Count, format: &str) -> Result<
             number::counted(pipeline.nodes.len() as u64, "node")
         )),
         None if format == "text" => {
-            terminal::err(&format!("{}: {}\n", file.path.display(), words(count)));
+            terminal::err(&format!("{}: {}\n", file.name(), words(count)));
             Ok(())
         }
         None => Ok(()),

@@ -50,6 +50,11 @@ impl Loaded {
         Ok(Self { path: path.to_owned(), ast, diagnostics })
     }
 
+    /// Its name, as messages have it.
+    pub(crate) fn name(&self) -> &str {
+        &self.ast.source.name
+    }
+
     /// The parameters that it declares.
     pub(crate) fn flags(&self) -> Vec<ParamDecl> {
         declared_params(&self.ast)
@@ -73,6 +78,10 @@ impl Loaded {
     pub(crate) fn pipeline(&self, inputs: &Inputs) -> Result<Pipeline, Exit> {
         let Checked { pipeline, diagnostics } = self.check(inputs);
         complain(&diagnostics);
+        if pipeline.is_none() && Count::of(&diagnostics).errors == 0 {
+            // The checker owes a mistake for every file that it refuses.
+            terminal::err(&format!("error: `{}` is not a pipeline\n", self.name()));
+        }
         pipeline.ok_or(Exit::Wrong)
     }
 

@@ -69,6 +69,8 @@ fn a_file_may_come_by_the_standard_input() {
     let folder = Folder::new();
     let answer = crate::folder::answer(folder.command("check -").write_stdin(SMALL));
     assert_eq!((answer.code, answer.out.as_str()), (0, "ok: small, 4 nodes\n"), "{}", answer.err);
+    let answer = crate::folder::answer(folder.command("check -").write_stdin("flow: x\nstages: 3\n"));
+    assert!(answer.code == 2 && answer.err.ends_with("<stdin>: 1 error\n"), "{}", answer.err);
 }
 
 #[test]
