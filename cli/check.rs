@@ -9,7 +9,8 @@ use crate::{Files, number, params, render, terminal};
 
 /// Runs the command.
 pub(crate) fn check(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
-    let inputs = params::inputs(matches)?;
+    // A file may be right although a parameter that it needs is only given when it is run.
+    let inputs = Inputs { complete: false, ..params::inputs(matches)? };
     let format = matches.get_one::<String>("format").map_or("text", String::as_str);
     let known: Vec<Vec<String>> = files
         .iter()

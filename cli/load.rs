@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use flow_dsl::check::{ParamDecl, declared_params};
 use flow_dsl::{Ast, Diagnostic, Inputs, Pipeline, Severity};
 use flow_engine::plan::Plan;
 use flow_stdlib::REGISTRY;
 
 use crate::exit::{Exit, Trouble};
-use crate::{file, params, render, terminal};
+use crate::{file, render, terminal};
 
 /// A file as syntax.
 #[derive(Debug)]
@@ -50,8 +51,8 @@ impl Loaded {
     }
 
     /// The parameters that it declares.
-    pub(crate) fn flags(&self) -> Vec<params::Flag> {
-        params::declared(&self.ast)
+    pub(crate) fn flags(&self) -> Vec<ParamDecl> {
+        declared_params(&self.ast)
     }
 
     /// Whether it could not be read as a whole, so that parameters may be missing.

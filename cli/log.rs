@@ -2,35 +2,25 @@
 
 use std::io::Write;
 
-use indicatif::{MultiProgress, ProgressDrawTarget};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::exit::Trouble;
+use crate::screen::Screen;
 use crate::terminal;
 
-/// The part of the terminal that is redrawn in place; hidden until a display shows itself.
-#[derive(Debug, Clone)]
-pub(crate) struct Screen(pub(crate) MultiProgress);
-
-impl Screen {
-    /// A hidden one.
-    pub(crate) fn new() -> Self {
-        Self(MultiProgress::with_draw_target(ProgressDrawTarget::hidden()))
-    }
-}
-
-/// Takes the display away, writes, and draws it again.
+/// Whole lines, written above the display.
 #[derive(Debug)]
 struct Lines(Screen);
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.0.suspend(|| std::io::stderr().write_all(bytes)).map(|()| bytes.len())
+        self.0.beside(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().flush()
+        Ok(())
     }
 }
 

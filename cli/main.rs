@@ -19,6 +19,7 @@ mod progress;
 mod render;
 mod run;
 mod scan;
+mod screen;
 mod signals;
 mod stages;
 mod table;
@@ -32,7 +33,7 @@ use clap::ArgMatches;
 use clap::error::ErrorKind;
 use exit::{Exit, Trouble};
 use load::Loaded;
-use log::Screen;
+use screen::Screen;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -59,7 +60,7 @@ fn flow(argv: &[OsString]) -> Result<Exit, Trouble> {
         if let Some(at) = files.iter().position(Result::is_err).filter(|_| !several && !scan.help) {
             return files.swap_remove(at).map(|_| Exit::Done);
         }
-        let mut flags: Vec<params::Flag> = Vec::new();
+        let mut flags: Vec<flow_dsl::check::ParamDecl> = Vec::new();
         for flag in files.iter().flatten().flat_map(Loaded::flags) {
             if flags.iter().all(|known| known.name != flag.name) {
                 flags.push(flag);
@@ -87,7 +88,7 @@ fn refuse(error: &clap::Error, files: &Files) -> Exit {
 }
 
 fn dispatch(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
-    let screen = Screen::new();
+    let screen = Screen::default();
     log::start(matches.get_one::<String>("log"), &screen)?;
     match matches.subcommand() {
         Some(("run", matches)) => run::run(matches, &the_one(matches, files)?, &screen),

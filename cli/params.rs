@@ -1,9 +1,10 @@
 //! Parameters that a file declares, as flags of the command that reads it.
 
 use clap::builder::ArgAction;
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
-use flow_dsl::tree::{Node, Value};
-use flow_dsl::{Ast, Inputs};
+use flow_dsl::Inputs;
+use flow_dsl::check::{ParamDecl, ParamType};
 
 use crate::args;
 use crate::exit::Trouble;
@@ -11,49 +12,14 @@ use crate::exit::Trouble;
 /// Before the name of a parameter, where clap wants an identity: no flag of ours begins like this.
 const PREFIX: &str = "param:";
 
-/// A parameter as a flag.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Flag {
-    pub(crate) name: String,
-    kind: String,
-    help: String,
-}
-
-/// The parameters that a file declares. What is wrong with them is for the checker to say.
-pub(crate) fn declared(ast: &Ast) -> Vec<Flag> {
-    let params = ast.root.get("params").map(Node::entries).unwrap_or_default();
-    params
-        .iter()
-        .filter(|entry| is_word(&entry.key.value))
-        .map(|entry| {
-            let text = |key| entry.value.get(key).and_then(Node::as_str).unwrap_or_default();
-            let default = entry.value.get("default").map(|node| written(&node.to_json()));
-            let default = default.map(|default| format!("[default: {default}]"));
-            let parts =
-                [text("help").to_owned(), default.unwrap_or_else(|| "[required]".to_owned())];
-            let help = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
-            let kind = if entry.value.value == Value::Null { "" } else { text("type") };
-            Flag { name: entry.key.value.clone(), kind: kind.to_owned(), help: help.join(" ") }
-        })
-        .collect()
-}
-
-fn is_word(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
-}
-
-fn written(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
 /// The command line with the parameters as flags of `command`.
-pub(crate) fn add(root: Command, command: &str, flags: &[Flag]) -> Command {
+pub(crate) fn add(root: Command, command: &str, flags: &[ParamDecl]) -> Command {
     let taken = args::built_in(&root, command);
     root.mut_subcommand(command, |mut command| {
         let mut hidden = Vec::new();
         for flag in flags {
-            if taken.contains(&flag.name) {
-                hidden.push(format!("--param {}=VALUE  {}", flag.name, flag.help));
+            if taken.contains(&flag.name) || !is_word(&flag.name) {
+                hidden.push(format!("--param {}=VALUE  {}", flag.name, help(flag)));
             } else {
                 command = command.arg(argument(flag));
             }
@@ -61,27 +27,44 @@ pub(crate) fn add(root: Command, command: &str, flags: &[Flag]) -> Command {
         if hidden.is_empty() {
             return command;
         }
-        let note = "These parameters are called like flags of flow itself";
-        command.after_long_help(format!("{note}; give them by:\n  {}", hidden.join("\n  ")))
+        let note = "These parameters of the file cannot be flags; give them by:";
+        let before = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        command.after_help(format!("{note}\n  {}\n\n{before}", hidden.join("\n  ")))
     })
 }
 
-fn argument(flag: &Flag) -> Arg {
+fn is_word(name: &str) -> bool {
+    name.starts_with(char::is_alphabetic)
+        && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
+
+fn help(flag: &ParamDecl) -> String {
+    let default = match &flag.default {
+        Some(default) => format!("[default: {default}]"),
+        None => "[required]".to_owned(),
+    };
+    flag.help.iter().cloned().chain([default]).collect::<Vec<_>>().join(" ")
+}
+
+fn argument(flag: &ParamDecl) -> Arg {
     let arg = Arg::new(format!("{PREFIX}{}", flag.name))
         .long(flag.name.clone())
-        .help(flag.help.clone())
+        .help(help(flag))
         .action(ArgAction::Append)
-        .allow_hyphen_values(matches!(flag.kind.as_str(), "int" | "float" | "number"))
+        .allow_hyphen_values(matches!(flag.ty, ParamType::Integer | ParamType::Number))
         .help_heading("Parameters of the file");
-    if flag.kind == "bool" {
+    if flag.ty == ParamType::Bool {
         return arg
             .value_name("BOOL")
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true");
     }
-    let kind = if flag.kind.is_empty() { "VALUE" } else { &flag.kind };
-    arg.value_name(kind.to_uppercase())
+    let arg = arg.value_name(flag.ty.name().to_uppercase());
+    if flag.choices.is_empty() {
+        return arg;
+    }
+    arg.value_parser(PossibleValuesParser::new(flag.choices.clone()))
 }
 
 /// Everything on the command line that changes what the file says.
@@ -107,24 +90,27 @@ pub(crate) fn inputs(matches: &ArgMatches) -> Result<Inputs, Trouble> {
         params.extend(given.into_iter().map(|value| (id.to_owned(), value)));
     }
     let sets = pairs("set", "stages.entities.parallelism=8")?;
-    Ok(Inputs { profiles: many("profile"), sets, params })
+    Ok(Inputs { profiles: many("profile"), sets, params, complete: true })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn flags() -> Vec<Flag> {
-        let flag = |name: &str, kind: &str| Flag {
+    fn flags() -> Vec<ParamDecl> {
+        let flag = |name: &str, ty| ParamDecl {
             name: name.to_owned(),
-            kind: kind.to_owned(),
-            help: String::new(),
+            ty,
+            default: None,
+            help: None,
+            choices: if name == "mode" { vec!["fast".to_owned()] } else { Vec::new() },
         };
         vec![
-            flag("input", "glob"),
-            flag("quick", "bool"),
-            flag("count", "int"),
-            flag("set", "text"),
+            flag("input", ParamType::Glob),
+            flag("quick", ParamType::Bool),
+            flag("count", ParamType::Integer),
+            flag("set", ParamType::String),
+            flag("mode", ParamType::String),
         ]
     }
 
@@ -152,6 +138,7 @@ mod tests {
             ("--param input=y", vec!["input=y"]),
             ("--set a.b=c=d", vec!["set a.b=c=d"]),
             ("--param set=z", vec!["set=z"]),
+            ("--mode fast", vec!["mode=fast"]),
         ] {
             assert_eq!(
                 given(line),
@@ -165,6 +152,8 @@ mod tests {
     fn a_mistyped_flag_is_refused_with_the_closest() {
         let error = given("--inptu x").unwrap_err();
         assert!(error.contains("'--input'"), "{error}");
+        let error = given("--mode fsat").unwrap_err();
+        assert!(error.contains("[possible values: fast]"), "{error}");
         let error = given("--param x").unwrap_err();
         assert_eq!(error, "`--param x` has no `=` between name and value");
     }

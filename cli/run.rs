@@ -1,6 +1,7 @@
 //! `flow run`: run a pipeline, show where it is, account for every record.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 
 use clap::ArgMatches;
 use flow_engine::plan::Plan;
@@ -10,8 +11,8 @@ use flow_engine::run::Run;
 use crate::exit::{Exit, Trouble};
 use crate::graph::{self, Drawing};
 use crate::load::{self, Loaded};
-use crate::log::Screen;
 use crate::progress::Display;
+use crate::screen::Screen;
 use crate::signals::Signals;
 use crate::{account, draw, params, plan, terminal};
 
@@ -36,7 +37,7 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
     }
     let word = matches.get_one::<String>("progress").map_or("auto", String::as_str);
     let runtime = runtime()?;
-    let report = runtime.block_on(drive(plan, Display::new(word, screen)));
+    let report = runtime.block_on(drive(plan, word, screen));
     // A thread that is stuck in a blocking call must not hold back the account.
     runtime.shutdown_background();
     let report = report?;
@@ -97,16 +98,18 @@ enum Event {
     Tick,
 }
 
-async fn drive(plan: Plan, mut display: Display) -> Result<Report, Trouble> {
+async fn drive(plan: Plan, word: &str, screen: &Screen) -> Result<Report, Trouble> {
+    let mut display = Display::new(word, screen);
     let mut signals = Signals::new()?;
     let run = Run::start(plan);
+    let mut end = pin!(run.finish());
     let mut ticks = tokio::time::interval(display.period());
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut asked = 0;
     loop {
         let event = tokio::select! {
             biased;
-            report = run.finish() => Event::Ended(Box::new(report)),
+            report = &mut end => Event::Ended(Box::new(report)),
             () = signals.next() => Event::Asked,
             _ = ticks.tick() => Event::Tick,
         };
@@ -119,7 +122,7 @@ async fn drive(plan: Plan, mut display: Display) -> Result<Report, Trouble> {
             Event::Asked => {
                 asked += 1;
                 run.cancel();
-                display.say(match asked {
+                screen.beside(match asked {
                     1 => "finishing what is in flight; press Ctrl-C again to stop at once\n",
                     2 => "stopping at once\n",
                     _ => {

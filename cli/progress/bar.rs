@@ -1,58 +1,47 @@
 //! A table redrawn in place, a row for each node.
 
 use flow_engine::run::{NodeProgress, Progress};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::rates::{self, Rates};
-use crate::log::Screen;
 use crate::number::{self, count};
+use crate::screen::Screen;
 use crate::table::{Align, Table};
+
+/// Rows that fit on any terminal, with heading and foot.
+const MOST: usize = 20;
 
 /// The table.
 #[derive(Debug)]
 pub(crate) struct Bar {
-    screen: MultiProgress,
-    lines: Vec<ProgressBar>,
+    screen: Screen,
     rates: Rates,
 }
 
 impl Bar {
     /// A table on stderr.
     pub(super) fn new(screen: &Screen) -> Self {
-        let screen = screen.0.clone();
-        screen.set_draw_target(ProgressDrawTarget::stderr_with_hz(8));
-        Self { screen, lines: Vec::new(), rates: Rates::default() }
+        Self { screen: screen.clone(), rates: Rates::default() }
     }
 
     /// Draws where the nodes are.
     pub(super) fn update(&mut self, progress: &Progress) {
         self.rates.see(progress);
-        let text = rows(progress, &self.rates);
-        while self.lines.len() < text.len() {
-            let line = self.screen.add(ProgressBar::new_spinner());
-            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
-                line.set_style(style);
-            }
-            self.lines.push(line);
-        }
-        for (line, text) in self.lines.iter().zip(text) {
-            line.set_message(text);
-        }
-    }
-
-    /// Writes with the table taken away for a moment.
-    pub(super) fn beside(&self, write: impl FnOnce()) {
-        self.screen.suspend(write);
+        self.screen.show(rows(progress, &self.rates));
     }
 
     /// Takes the table away.
-    pub(super) fn clear(&mut self) {
-        for line in self.lines.drain(..) {
-            line.finish_and_clear();
-        }
-        // A terminal that went away is not our trouble.
-        let _ = self.screen.clear();
+    pub(super) fn clear(&self) {
+        self.screen.clear();
     }
+}
+
+/// The places of the nodes that are shown: all, or of very many those that are still at work.
+fn shown(progress: &Progress) -> Vec<usize> {
+    let all = 0..progress.nodes.len();
+    if all.len() <= MOST {
+        return all.collect();
+    }
+    all.filter(|&at| !progress.nodes[at].done).take(MOST).collect()
 }
 
 fn rows(progress: &Progress, rates: &Rates) -> Vec<String> {
@@ -65,7 +54,10 @@ fn rows(progress: &Progress, rates: &Rates) -> Vec<String> {
         ("rate/s", Align::Right),
         ("ETA", Align::Right),
     ]);
-    for (at, node) in progress.nodes.iter().enumerate() {
+    let shown = shown(progress);
+    let hidden = progress.nodes.len() - shown.len();
+    for at in shown {
+        let node = &progress.nodes[at];
         let queue = if node.buffer == 0 {
             String::new()
         } else {
@@ -82,7 +74,8 @@ fn rows(progress: &Progress, rates: &Rates) -> Vec<String> {
         ]);
     }
     let mut lines = table.lines("  ");
-    lines.push(format!("  {} so far", number::duration(progress.elapsed)));
+    let more = if hidden > 0 { format!(", {hidden} more nodes") } else { String::new() };
+    lines.push(format!("  {} so far{more}", number::duration(progress.elapsed)));
     lines
 }
 
@@ -118,5 +111,17 @@ mod tests {
             rows.join("\n"),
             expected.join("\n").replace("             0  done", "                done")
         );
+    }
+
+    #[test]
+    fn of_very_many_nodes_those_at_work_are_shown() {
+        let mut progress = at(1, 5);
+        for _ in 0..5 {
+            progress.nodes.extend(progress.nodes.clone());
+        }
+        assert_eq!(shown(&progress).len(), MOST);
+        assert!(shown(&progress).iter().all(|at| !progress.nodes[*at].done));
+        let rows = rows(&progress, &Rates::default());
+        assert_eq!(rows.last().map(String::as_str), Some("  1s so far, 44 more nodes"));
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use flow_engine::run::Progress;
 
-use crate::log::Screen;
+use crate::screen::Screen;
 use crate::terminal;
 
 /// A way to show progress.
@@ -58,14 +58,6 @@ impl Display {
                 terminal::err(&format!("{line}\n"));
             }
             Self::Nothing => {}
-        }
-    }
-
-    /// Says something beside the display.
-    pub(crate) fn say(&self, text: &str) {
-        match self {
-            Self::Bar(bar) => bar.beside(|| terminal::err(text)),
-            _ => terminal::err(text),
         }
     }
 

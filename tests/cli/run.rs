@@ -64,7 +64,7 @@ fn progress_as_json_is_one_object_on_each_line() {
         answer.err.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let last = lines.last().expect("a last state");
     assert_eq!(last["nodes"].as_array().map(Vec::len), Some(4));
-    assert_eq!(last["nodes"][0]["in"], 6);
+    assert_eq!(last["nodes"][0]["account"]["in"], 6);
     assert_eq!(last["nodes"][0]["done"], true);
 }
 
@@ -104,4 +104,46 @@ fn logs_go_to_stderr_when_they_are_asked_for() {
     let answer = folder.flow("run small.yaml --log =loud=");
     assert_eq!(answer.code, 2);
     assert!(answer.err.starts_with("error: `--log =loud=` is not a filter"), "{}", answer.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_finishes_what_is_in_flight_and_accounts_for_it() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
+    let folder = Folder::small();
+    folder.file("data/many.jsonl", "{\"n\": 3}\n".repeat(400_000));
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_flow"))
+            .current_dir(folder.path("."))
+            .args(["run", "small.yaml", "--progress", "json", "--report", "report.json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary");
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+        let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
+        let working = |line: &str| {
+            let progress: Value = serde_json::from_str(line).expect("JSON");
+            progress["nodes"][2]["account"]["passed"].as_u64() > Some(0)
+        };
+        assert!(lines.by_ref().map_while(Result::ok).any(|line| working(&line)), "it began");
+        kill(pid, signal).expect("a signal");
+        let rest: Vec<String> = lines.map_while(Result::ok).collect();
+        assert!(
+            rest.iter().any(|line| line.starts_with("finishing what is in flight")),
+            "{rest:?}"
+        );
+        let output = child.wait_with_output().expect("an end");
+        assert_eq!(output.status.code(), Some(130));
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert!(text.starts_with("small: cancelled in "), "{text}");
+        assert!(text.contains("every record accounted for"), "{text}");
+        let report: Value = serde_json::from_str(&folder.read("report.json")).expect("JSON");
+        assert_eq!(report["status"]["status"], "cancelled");
+    }
 }
