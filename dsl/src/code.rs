@@ -40,6 +40,32 @@ macro_rules! codes {
 codes! {
     /// The text is not YAML.
     F0101 Error "YAML syntax";
+    /// x
+    F0102 Error "x";
+    /// x
+    F0103 Error "x";
+    /// x
+    F0104 Error "x";
+    /// x
+    F0105 Error "x";
+    /// x
+    F0106 Error "x";
+    /// x
+    F0107 Error "x";
+    /// x
+    F0108 Error "x";
+    /// x
+    F0109 Error "x";
+    /// x
+    F0110 Error "x";
+    /// x
+    F0111 Error "x";
+    /// x
+    F0112 Error "x";
+    /// x
+    F0113 Error "x";
+    /// x
+    F0206 Error "x";
     /// A stage refuses the value of a setting.
     F0501 Error "setting refused by the stage";
     /// A file that a setting names cannot be read.

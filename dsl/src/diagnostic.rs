@@ -97,6 +97,13 @@ impl Diagnostic {
         self
     }
 
+    /// The edit that mends it for certain.
+    #[must_use]
+    pub fn fix(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.fix = Some(Edit { span, text: text.into() });
+        self
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn help(mut self, text: impl Into<String>) -> Self {

@@ -27,6 +27,12 @@ impl SourceFile {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
+
+    /// Bytes between the beginning of its line and an offset.
+    pub(crate) fn line_start_distance(&self, offset: usize) -> usize {
+        let before = self.text.get(..offset).unwrap_or_default();
+        before.len() - before.rfind('\n').map_or(0, |newline| newline + 1)
+    }
 }
 
 /// A range of bytes in a [`SourceFile`], on character boundaries.

@@ -1,0 +1,133 @@
+//! Text to spanned tree, with every independent mistake of spelling.
+
+mod anchors;
+mod builder;
+mod lines;
+mod offsets;
+mod patch;
+mod plain;
+mod syntax;
+mod words;
+mod yaml;
+
+use std::sync::Arc;
+
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::source::{SourceFile, Span};
+use crate::tree::{Ast, Node, Value};
+
+pub use plain::plain;
+pub use yaml::yaml;
+
+/// The largest file that is read, in bytes.
+pub const MAX_BYTES: usize = 16 << 20;
+
+/// How many lists and maps may stand inside each other.
+pub const MAX_DEPTH: usize = 128;
+
+/// The bytes of a file as text. A file that is not UTF-8 is a diagnostic.
+pub fn decode(
+    name: impl Into<String>,
+    bytes: Vec<u8>,
+) -> Result<Arc<SourceFile>, Box<Diagnostic>> {
+    let name = name.into();
+    let error = match String::from_utf8(bytes) {
+        Ok(text) => return Ok(SourceFile::new(name, text)),
+        Err(error) => error,
+    };
+    let bytes = error.as_bytes();
+    let wide = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    let valid = error.utf8_error().valid_up_to();
+    let readable = String::from_utf8_lossy(&bytes[..valid]).into_owned();
+    let source = SourceFile::new(name, readable);
+    let message = if wide {
+        "the file is UTF-16, not UTF-8".to_owned()
+    } else {
+        format!("the file is not UTF-8 text: byte {} is none", valid + 1)
+    };
+    let span = Span::new(valid, valid);
+    Err(Diagnostic::new(Code::F0113, &source, span, message)
+        .help("save it as UTF-8 in your editor")
+        .into())
+}
+
+/// Reads a pipeline file. There is always a tree; what could not be read is [`Value::Bad`] in it
+/// and a diagnostic beside it.
+pub fn parse(source: &Arc<SourceFile>) -> (Ast, Vec<Diagnostic>) {
+    let (mut root, mut diagnostics) = yaml(source);
+    let what = match &root.value {
+        Value::Map(_) | Value::Bad => None,
+        Value::Null => Some("the file is empty"),
+        Value::List(_) => Some("a pipeline file holds `key: value` lines, not a list"),
+        _ => Some("a pipeline file holds `key: value` lines, not a single value"),
+    };
+    if let Some(message) = what {
+        let length = source.text[root.span.start..root.span.end].find(['\n', '\r']);
+        let end = length.map_or(root.span.end, |length| root.span.start + length);
+        let span = Span::new(root.span.start, end);
+        diagnostics.push(
+            Diagnostic::new(Code::F0112, source, span, message)
+                .help("begin with `flow: NAME`, then `stages:` with the nodes below it"),
+        );
+        root.value = Value::Bad;
+    }
+    name_twice(&root, &mut diagnostics);
+    (Ast { source: Arc::clone(source), root }, diagnostics)
+}
+
+/// A node that is declared twice has a page of its own.
+fn name_twice(root: &Node, diagnostics: &mut [Diagnostic]) {
+    let nodes = root.get("stages").map_or(&[][..], Node::entries);
+    for diagnostic in diagnostics.iter_mut().filter(|found| found.code == Code::F0102) {
+        if let Some(node) = nodes.iter().find(|node| node.key.span == diagnostic.label.span) {
+            diagnostic.code = Code::F0206;
+            diagnostic.message = format!("two nodes are called `{}`", node.key.value);
+            diagnostic.help = Some("give one of them another name".to_owned());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_utf8_is_said_so() {
+        for (bytes, expected) in [
+            (&b"flow: x"[..], "read"),
+            (&[0xff, 0xfe, b'f', 0][..], "the file is UTF-16, not UTF-8"),
+            (b"flow: \xfc", "the file is not UTF-8 text: byte 7 is none"),
+        ] {
+            let said = match decode("f", bytes.to_vec()) {
+                Ok(_) => "read".to_owned(),
+                Err(diagnostic) => diagnostic.message,
+            };
+            assert_eq!(said, expected);
+        }
+    }
+
+    #[test]
+    fn only_a_map_is_a_pipeline() {
+        for (text, message) in [
+            ("", "the file is empty"),
+            ("# nothing\n", "the file is empty"),
+            ("\u{feff}", "the file is empty"),
+            ("- a\n- b\n", "a pipeline file holds `key: value` lines, not a list"),
+            ("hello\n", "a pipeline file holds `key: value` lines, not a single value"),
+        ] {
+            let (ast, diagnostics) = parse(&SourceFile::new("f", text));
+            assert_eq!(ast.root.value, Value::Bad, "{text:?}");
+            assert_eq!(diagnostics.len(), 1, "{text:?}");
+            assert_eq!(diagnostics[0].message, message, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_declared_twice_has_its_own_code() {
+        let text = "stages:\n  a: {uses: x}\n  a: {uses: y}\nflow: f\nflow: g\n";
+        let (_, diagnostics) = parse(&SourceFile::new("f", text));
+        let codes: Vec<Code> = diagnostics.iter().map(|found| found.code).collect();
+        assert_eq!(codes, [Code::F0206, Code::F0102]);
+    }
+}

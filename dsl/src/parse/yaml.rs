@@ -1,0 +1,186 @@
+//! YAML to tree: reading goes on behind each mistake of syntax.
+
+use std::sync::Arc;
+
+use saphyr_parser::Parser;
+
+use super::builder::Builder;
+use super::offsets::Offsets;
+use super::patch::{Patch, Poison, Repair};
+use super::syntax::{Mistake, Stop};
+use super::{MAX_BYTES, lines};
+use crate::code::Code;
+use crate::diagnostic::Diagnostic;
+use crate::source::{SourceFile, Span, Spanned};
+use crate::tree::{Entry, Node, Value};
+
+/// How often reading begins anew behind a mistake.
+const ATTEMPTS: usize = 40;
+
+/// Reads YAML. There is always a tree; what could not be read is [`Value::Bad`] in it and a
+/// diagnostic beside it. An empty file is [`Value::Null`].
+pub fn yaml(source: &Arc<SourceFile>) -> (Node, Vec<Diagnostic>) {
+    let all = Span::new(0, source.text.len());
+    if source.text.len() > MAX_BYTES {
+        let message = format!("the file has {} bytes, more than 16 MiB", source.text.len());
+        let found = Diagnostic::new(Code::F0106, source, Span::new(0, 0), message)
+            .help("split it: data belongs in files that a stage reads");
+        return (Node::new(Value::Bad, all), vec![found]);
+    }
+    let mut patch = Patch::new(&source.text);
+    if source.text.starts_with('\u{feff}') {
+        patch.apply(&Repair::Space(0..'\u{feff}'.len_utf8()));
+        // Three spaces would indent the first line.
+        patch.text.replace_range(0..3, "\n\n\n");
+    }
+    let mut diagnostics = Vec::new();
+    for attempt in 0.. {
+        match read(source, &patch) {
+            Ok((mut root, mut found)) => {
+                for poison in &patch.poison {
+                    poison_tree(&mut root, poison, source);
+                }
+                diagnostics.append(&mut found);
+                diagnostics.sort_by_key(|found: &Diagnostic| found.label.span);
+                return (root, diagnostics);
+            }
+            Err(failed) => {
+                let repair = if attempt >= ATTEMPTS {
+                    Repair::Lines(lines::line(&patch.text, failed.at).start..patch.text.len())
+                } else if failed.silent {
+                    failed.give_up
+                } else {
+                    diagnostics.push(report(source, &patch, &failed.mistake));
+                    failed.mistake.repair
+                };
+                if attempt > ATTEMPTS {
+                    break;
+                }
+                patch.apply(&repair);
+            }
+        }
+    }
+    diagnostics.sort_by_key(|found: &Diagnostic| found.label.span);
+    (Node::new(Value::Bad, all), diagnostics)
+}
+
+fn report(source: &Arc<SourceFile>, patch: &Patch, mistake: &Mistake) -> Diagnostic {
+    let span = patch.span(&mistake.at);
+    Diagnostic::new(mistake.code, source, span, mistake.message.clone())
+        .label(mistake.label)
+        .help(mistake.help.clone())
+}
+
+/// Reading stopped.
+struct Failed {
+    at: usize,
+    mistake: Mistake,
+    /// The line was mended before.
+    silent: bool,
+    give_up: Repair,
+}
+
+fn read(source: &Arc<SourceFile>, patch: &Patch) -> Result<(Node, Vec<Diagnostic>), Box<Failed>> {
+    let text = &patch.text;
+    let offsets = Offsets::new(text);
+    let poison = patch.poison.iter().filter_map(|poison| match poison {
+        Poison::Value(span) => Some(*span),
+        _ => None,
+    });
+    let mut builder = Builder::new(source, poison.collect());
+    let mut parser = Parser::new_from_str(text);
+    let mut scalar = 0;
+    while let Some(event) = parser.next_event() {
+        match event {
+            Ok((event, span)) => {
+                let start = offsets.byte(span.start.index());
+                let range = start..offsets.byte(span.end.index()).max(start);
+                if matches!(event, saphyr_parser::Event::Scalar(..)) {
+                    scalar = range.start;
+                }
+                if !builder.event(event, patch.span(&range)) {
+                    break;
+                }
+            }
+            Err(error) => {
+                let at = offsets.byte(error.marker().index());
+                let open: Vec<usize> =
+                    builder.open().into_iter().map(|at| patch.patched(at)).collect();
+                let stop = Stop { text, at, info: error.info(), open: &open, scalar };
+                let mistake = stop.mistake();
+                let silent = patch.is_mended(at) || patch.is_mended(mistake.at.start);
+                let give_up = stop.give_up_line();
+                return Err(Failed { at, mistake, silent, give_up }.into());
+            }
+        }
+    }
+    Ok(builder.finish())
+}
+
+/// Marks in the tree what could not be read, so that it is not missed.
+fn poison_tree(root: &mut Node, poison: &Poison, source: &SourceFile) {
+    match poison {
+        Poison::Value(_) => {}
+        Poison::Key(span) => poison_key(root, *span),
+        Poison::Line(span, indent, word) => poison_line(root, *span, *indent, word, source),
+    }
+}
+
+/// A key that had no colon and has no value: nobody knows what was meant.
+fn poison_key(node: &mut Node, span: Span) {
+    let Value::Map(entries) = &mut node.value else {
+        if let Value::List(items) = &mut node.value
+            && let Some(item) = items.iter_mut().rev().find(|item| item.span.start <= span.start)
+        {
+            poison_key(item, span);
+        }
+        return;
+    };
+    let place = entries.iter_mut().rev().find(|entry| entry.key.span.start <= span.start);
+    match place {
+        Some(entry) if entry.key.span.start == span.start => {
+            if entry.value.value == Value::Null {
+                entry.value.value = Value::Bad;
+            }
+        }
+        Some(entry) => poison_key(&mut entry.value, span),
+        None => {}
+    }
+}
+
+/// A line that was left out: the map that it stood in has an entry that nobody could read.
+fn poison_line(node: &mut Node, span: Span, indent: usize, word: &str, source: &SourceFile) {
+    let column = |at: usize| source.line_start_distance(at);
+    match &mut node.value {
+        Value::Map(entries) => {
+            let place = entries.iter().rposition(|entry| entry.key.span.start <= span.start);
+            let own = entries.first().map_or(0, |entry| column(entry.key.span.start));
+            if let Some(place) = place
+                && indent > own
+            {
+                let below = &mut entries[place].value;
+                match &below.value {
+                    Value::Map(_) | Value::List(_) => {
+                        return poison_line(below, span, indent, word, source);
+                    }
+                    Value::Null => below.value = Value::Bad,
+                    _ => {}
+                }
+            }
+            let entry = Entry {
+                key: Spanned::new(word.to_owned(), span),
+                value: Node::new(Value::Bad, span),
+            };
+            entries.insert(place.map_or(0, |place| place + 1), entry);
+        }
+        Value::List(items) => {
+            match items.iter_mut().rev().find(|item| item.span.start <= span.start) {
+                Some(item) if matches!(item.value, Value::Map(_) | Value::List(_)) => {
+                    poison_line(item, span, indent, word, source);
+                }
+                _ => items.push(Node::new(Value::Bad, span)),
+            }
+        }
+        _ => node.value = Value::Bad,
+    }
+}
