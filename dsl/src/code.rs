@@ -72,4 +72,6 @@ codes! {
     F0502 Error "file cannot be read";
     /// A secret that this run needs is not set.
     F0503 Error "secret not set";
+    /// Two nodes write the same file; the one that ends last would replace the work of the other.
+    F0505 Error "file written twice";
 }

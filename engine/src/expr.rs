@@ -101,8 +101,7 @@ impl Expr {
 
     /// The value of the expression.
     pub fn value(&self, record: &Record) -> Result<Value, Failure> {
-        let value = self.0.compiled.eval(self.0.context(record));
-        value
+        self.eval(record)
             .and_then(|value| {
                 serde_json::to_value(&value).map_err(|error| {
                     minijinja::Error::new(minijinja::ErrorKind::BadSerialization, error.to_string())
@@ -113,8 +112,19 @@ impl Expr {
 
     /// Whether the expression holds.
     pub fn holds(&self, record: &Record) -> Result<bool, Failure> {
-        let value = self.0.compiled.eval(self.0.context(record));
-        value.map(|value| value.is_true()).map_err(|error| self.0.failure(record, &error))
+        self.eval(record)
+            .map(|value| value.is_true())
+            .map_err(|error| self.0.failure(record, &error))
+    }
+
+    /// Minijinja is strict about what is done with an unknown name, but not when an expression is
+    /// nothing else.
+    fn eval(&self, record: &Record) -> Result<Jinja, minijinja::Error> {
+        let value = self.0.compiled.eval(self.0.context(record))?;
+        if value.is_undefined() {
+            return Err(minijinja::ErrorKind::UndefinedError.into());
+        }
+        Ok(value)
     }
 }
 
@@ -208,8 +218,11 @@ mod tests {
     #[test]
     fn an_unknown_name_is_a_failure_that_names_it() {
         let row = record(json!({"n": 4}));
-        let reason = Expr::new("m > 3").unwrap().holds(&row).unwrap_err().reason;
-        assert_eq!(reason, "`m > 3`: no field `m` here, only: n");
+        for text in ["m > 3", "m", "not m"] {
+            let reason = Expr::new(text).unwrap().holds(&row).unwrap_err().reason;
+            assert_eq!(reason, format!("`{text}`: no field `m` here, only: n"));
+        }
+        assert!(Expr::new("n.m").unwrap().value(&row).is_err());
         let reason = Template::new("{{ m }}").unwrap().render(&row).unwrap_err().reason;
         assert_eq!(reason, "`{{ m }}`: no field `m` here, only: n");
     }

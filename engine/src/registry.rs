@@ -95,6 +95,11 @@ impl Build<'_> {
         self.folder.join(path)
     }
 
+    /// The key of a model: its secret, or nothing when it needs none.
+    pub fn key(&self, model: &Model) -> Option<crate::door::Secret> {
+        model.secret.as_ref().map(|secret| self.secrets.get(&secret.value))
+    }
+
     /// A declared model; the checker has made sure that it exists.
     pub fn model(&self, name: &str) -> Result<&Model, BuildError> {
         self.models
@@ -129,7 +134,7 @@ fn spec<C: Config>() -> StageSpec {
 }
 
 fn build<C: Config>(settings: Value, build: &Build<'_>) -> Result<Stage, BuildError> {
-    let config: C = serde_json::from_value(settings)
+    let config: C = crate::expr::with_params(build.params, || serde_json::from_value(settings))
         .map_err(|error| BuildError::setting("", format!("cannot be read: {error}")))?;
     config.build(build)
 }

@@ -231,6 +231,11 @@ pub trait Sink: Send {
     /// Where it will write, in words; called by `plan`, touches nothing.
     fn survey(&self) -> String;
 
+    /// The files that it replaces as a whole and that nobody else may write in the same run.
+    fn targets(&self) -> Vec<std::path::PathBuf> {
+        Vec::new()
+    }
+
     /// Writes records that came in at a port, all or none; gives back those that it could not use.
     fn write(
         &mut self,

@@ -1,6 +1,24 @@
 //! The stages, one file each. A stage spawns no task, makes no channel, reads no clock, opens no
 //! socket by itself, and knows no other stage.
 
+mod quality;
+mod read;
+mod settings;
+
+use flow_engine::registry::{Registry, StageDef};
+
+macro_rules! declare_stages {
+    ($($settings:path),* $(,)?) => {
+        const STAGES: &[StageDef] = &[$(StageDef::of::<$settings>()),*];
+    };
+}
+
+declare_stages! {
+    read::Read,
+    quality::Filter,
+    quality::Set,
+    quality::Take,
+}
+
 /// Everything that a pipeline file may name.
-pub const REGISTRY: flow_engine::registry::Registry =
-    flow_engine::registry::Registry { stages: &[], providers: &[] };
+pub const REGISTRY: Registry = Registry { stages: STAGES, providers: &[] };

@@ -52,8 +52,11 @@ impl Anchors {
             return true;
         }
         let fits = self.spend(value.weight);
-        let kept =
-            if fits { value.clone() } else { Weighed::leaf(Node::new(Value::Bad, value.node.span)) };
+        let kept = if fits {
+            value.clone()
+        } else {
+            Weighed::leaf(Node::new(Value::Bad, value.node.span))
+        };
         self.known.insert(anchor, kept);
         fits
     }

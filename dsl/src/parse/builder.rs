@@ -94,8 +94,7 @@ impl<'a> Builder<'a> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.tag(tag.as_deref(), &["map"], span);
-                let content =
-                    Content::Map { entries: Vec::new(), seen: HashMap::new(), key: None };
+                let content = Content::Map { entries: Vec::new(), seen: HashMap::new(), key: None };
                 self.open_frame(content, anchor, span);
             }
             Event::SequenceEnd | Event::MappingEnd => self.close_frame(span),
@@ -162,8 +161,7 @@ impl<'a> Builder<'a> {
             value
         };
         let weight = frame.weight + size_of::<Node>();
-        let weighed =
-            Weighed { node: Node::new(value, span), weight, height: frame.height + 1 };
+        let weighed = Weighed { node: Node::new(value, span), weight, height: frame.height + 1 };
         self.keep(frame.anchor, &weighed);
         self.value(weighed, false);
     }
@@ -187,7 +185,8 @@ impl<'a> Builder<'a> {
 
     fn too_much(&mut self, span: Span) {
         if !self.diagnostics.iter().any(|found| found.code == Code::F0105) {
-            let found = self.error(Code::F0105, span, "the aliases of this file stand for too much");
+            let found =
+                self.error(Code::F0105, span, "the aliases of this file stand for too much");
             self.diagnostics.push(found.help("write the values out, or use fewer aliases"));
         }
     }
@@ -304,7 +303,8 @@ impl Builder<'_> {
         };
         let template = self.frames.last().is_some_and(|frame| frame.template);
         if text == "<<" {
-            let found = self.error(Code::F0110, span, "merge keys (`<<`) are not part of the language");
+            let found =
+                self.error(Code::F0110, span, "merge keys (`<<`) are not part of the language");
             self.diagnostics.push(found.help("write the keys out, or use `defaults:` for hints"));
         } else if text.is_empty() && !template && !self.is_poisoned(span.start) {
             let found = self.error(Code::F0109, span, "a key must be a single word or text");

@@ -27,10 +27,7 @@ pub const MAX_BYTES: usize = 16 << 20;
 pub const MAX_DEPTH: usize = 128;
 
 /// The bytes of a file as text. A file that is not UTF-8 is a diagnostic.
-pub fn decode(
-    name: impl Into<String>,
-    bytes: Vec<u8>,
-) -> Result<Arc<SourceFile>, Box<Diagnostic>> {
+pub fn decode(name: impl Into<String>, bytes: Vec<u8>) -> Result<Arc<SourceFile>, Box<Diagnostic>> {
     let name = name.into();
     let error = match String::from_utf8(bytes) {
         Ok(text) => return Ok(SourceFile::new(name, text)),

@@ -53,8 +53,28 @@ mod tests {
             assert_eq!(plain(text), Value::Number(text.to_owned()));
         }
         let texts = [
-            "010", "0x1F", "0o7", "1_000", ".5", "1.", "+1", ".inf", ".nan", "1e999", "-", "1e",
-            "yes", "no", "on", "off", "True", "NULL", "2m", "1..2", "12:30:45", "2024-01-01",
+            "010",
+            "0x1F",
+            "0o7",
+            "1_000",
+            ".5",
+            "1.",
+            "+1",
+            ".inf",
+            ".nan",
+            "1e999",
+            "-",
+            "1e",
+            "yes",
+            "no",
+            "on",
+            "off",
+            "True",
+            "NULL",
+            "2m",
+            "1..2",
+            "12:30:45",
+            "2024-01-01",
         ];
         for text in texts {
             assert_eq!(plain(text), Value::String(text.to_owned()));

@@ -1,0 +1,260 @@
+//! Checked pipeline to plan: stages built, hints resolved, edges in a graph.
+
+mod hints;
+mod settings;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use flow_dsl::pipeline::{Limit, MaxFailures, OnError, Order, Output, PipelineNode};
+use flow_dsl::{Code, Diagnostic, Pipeline};
+use petgraph::graph::{DiGraph, NodeIndex};
+use serde::Serialize;
+
+use crate::door::Secrets;
+use crate::expr::Expr;
+use crate::registry::{Build, Registry};
+use crate::run::PULL;
+use crate::stage::{Stage, Survey};
+
+/// A pipeline that can be run, once.
+#[derive(Debug)]
+pub struct Plan {
+    /// The pipeline's name.
+    pub name: String,
+    /// Its title.
+    pub title: Option<String>,
+    /// Nodes and edges; node indices are places in the order of the file.
+    pub graph: DiGraph<PlanNode, PlanEdge>,
+    /// The limits that calls share.
+    pub limits: Vec<Limit>,
+    /// What a run would stumble over and a plan need not: secrets that are not set.
+    pub unset: Vec<Diagnostic>,
+}
+
+/// A node with everything resolved.
+#[derive(Debug)]
+pub struct PlanNode {
+    /// Its name.
+    pub name: String,
+    /// The name of its stage.
+    pub uses: String,
+    /// The work.
+    pub stage: Stage,
+    /// What the engine reads.
+    pub hints: Resolved,
+    /// What a source will read.
+    pub reads: Option<Survey>,
+    /// Where a sink will write.
+    pub writes: Option<String>,
+    /// Free words.
+    pub tags: Vec<String>,
+}
+
+/// An edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PlanEdge {
+    /// Which output of the upper node.
+    #[serde(skip)]
+    pub output: Output,
+    /// Place of the input port of the lower node.
+    pub port: usize,
+}
+
+/// Hints with every default and `auto` filled in.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// Batches in flight; 1 for sources, light maps, gathers and sinks.
+    pub parallelism: usize,
+    /// Whether `auto` chose it.
+    pub parallelism_auto: bool,
+    /// Records in a batch; 0 where the engine takes what is there.
+    pub batch_size: usize,
+    /// Longest wait for a batch to fill.
+    pub batch_wait: Option<Duration>,
+    /// Capacity of the incoming edge, in records; 0 for a source.
+    pub buffer: usize,
+    /// Whether records leave as they came.
+    pub order: Order,
+    /// Time for one attempt.
+    pub timeout: Option<Duration>,
+    /// Attempts after the first.
+    pub retry: u32,
+    /// Shortest and longest wait between attempts.
+    pub backoff: (Duration, Duration),
+    /// What becomes of a record that failed for good.
+    pub on_error: OnError,
+    /// How many failures stop the run.
+    pub max_failures: Option<MaxFailures>,
+    /// A limit that each call of the node waits for.
+    pub limit: Option<String>,
+    /// Records for which it is false do not enter.
+    pub when: Option<Expr>,
+}
+
+/// The most that a run holds in memory at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MemoryBound {
+    /// Records at rest on edges, in work, and read ahead by sources. Gather nodes hold their whole
+    /// scope besides.
+    pub records: u64,
+    /// `records` times the largest input that is known beforehand.
+    pub bytes: Option<u64>,
+}
+
+impl Plan {
+    /// The most that the run holds in memory at once: what may lie on each edge, what may be in
+    /// work at each node, and what a source has pulled and not yet passed on.
+    pub fn memory_bound(&self) -> MemoryBound {
+        let records = self.graph.node_weights().map(|node| match &node.stage {
+            Stage::Source(_) => PULL as u64,
+            Stage::Light(_) | Stage::Gather(_) => node.hints.buffer as u64 * 2,
+            _ => {
+                let batch = node.hints.batch_size.max(1) as u64;
+                node.hints.buffer as u64 + node.hints.parallelism as u64 * batch
+            }
+        });
+        let records = records.sum();
+        let surveys = self.graph.node_weights().filter_map(|node| node.reads.as_ref());
+        let largest = surveys.filter_map(|survey| survey.largest).max();
+        MemoryBound { records, bytes: largest.map(|largest| largest.saturating_mul(records)) }
+    }
+
+    /// The names of the nodes in the order of the file.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.graph.node_weights().map(|node| node.name.as_str())
+    }
+}
+
+/// Builds every stage and resolves every hint. All mistakes that only show here (a file that is
+/// not there, a value that the stage refuses) come back at once, at their place in the file.
+///
+/// `folder` is where relative paths of the pipeline start.
+pub fn plan(
+    pipeline: &Pipeline,
+    registry: &Registry,
+    folder: &Path,
+) -> Result<Plan, Vec<Diagnostic>> {
+    let params: serde_json::Value =
+        pipeline.params.iter().cloned().collect::<serde_json::Map<_, _>>().into();
+    let secrets = Secrets::new(&pipeline.secrets, folder);
+    let mut diagnostics = Vec::new();
+    let mut graph = DiGraph::new();
+    let mut unset = Vec::new();
+    for node in &pipeline.nodes {
+        let build = Build {
+            node: &node.name.value,
+            folder,
+            params: &params,
+            models: &pipeline.models,
+            limits: &pipeline.limits,
+            schemas: &pipeline.schemas,
+            source: &pipeline.source,
+            secrets: &secrets,
+        };
+        match plan_node(pipeline, node, registry, &build) {
+            Ok(planned) => {
+                graph.add_node(planned);
+            }
+            Err(more) => diagnostics.extend(more),
+        }
+    }
+    unset.extend(secrets.unset().into_iter().map(|secret| settings::unset(pipeline, &secret)));
+    if diagnostics.is_empty() {
+        diagnostics.extend(doubled_targets(pipeline, &graph));
+    }
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    for (index, node) in pipeline.nodes.iter().enumerate() {
+        for input in &node.inputs {
+            let edge = PlanEdge { output: input.output, port: input.port };
+            graph.add_edge(NodeIndex::new(input.from), NodeIndex::new(index), edge);
+        }
+    }
+    Ok(Plan {
+        name: pipeline.name.clone(),
+        title: pipeline.title.clone(),
+        graph,
+        limits: pipeline.limits.clone(),
+        unset,
+    })
+}
+
+fn plan_node(
+    pipeline: &Pipeline,
+    node: &PipelineNode,
+    registry: &Registry,
+    build: &Build<'_>,
+) -> Result<PlanNode, Vec<Diagnostic>> {
+    let at_kind = |message: String| {
+        vec![Diagnostic::new(Code::F0501, &pipeline.source, node.uses.span, message)]
+    };
+    let def = registry
+        .stage(&node.uses.value)
+        .ok_or_else(|| at_kind(format!("no stage called `{}`", node.uses.value)))?;
+    let stage = (def.build)(node.settings.to_json(), build)
+        .map_err(|error| settings::refused(pipeline, node, error))?;
+    let hints = hints::resolve(pipeline, node, &stage, build)?;
+    let asked = |error: crate::stage::StageError| {
+        let mut diagnostic = Diagnostic::new(
+            Code::F0502,
+            &pipeline.source,
+            settings::place(node, "path"),
+            error.message,
+        );
+        diagnostic.help = error.help;
+        vec![diagnostic]
+    };
+    let reads = match &stage {
+        Stage::Source(source) => Some(source.survey().map_err(asked)?),
+        _ => None,
+    };
+    let writes = match &stage {
+        Stage::Sink(sink) => Some(sink.survey()),
+        _ => None,
+    };
+    Ok(PlanNode {
+        name: node.name.value.clone(),
+        uses: node.uses.value.clone(),
+        stage,
+        hints,
+        reads,
+        writes,
+        tags: node.hints.tags.clone(),
+    })
+}
+
+/// Two sinks that would rename their temporary files to one and the same.
+fn doubled_targets(pipeline: &Pipeline, graph: &DiGraph<PlanNode, PlanEdge>) -> Vec<Diagnostic> {
+    let mut first: HashMap<std::path::PathBuf, usize> = HashMap::new();
+    let mut diagnostics = Vec::new();
+    for (index, planned) in graph.node_weights().enumerate() {
+        let Stage::Sink(sink) = &planned.stage else { continue };
+        for target in sink.targets() {
+            if let Some(other) = first.get(&target) {
+                let (node, other) = (&pipeline.nodes[index], &pipeline.nodes[*other]);
+                let message = format!(
+                    "`{}` and `{}` both write `{}`",
+                    other.name.value,
+                    node.name.value,
+                    target.display()
+                );
+                diagnostics.push(
+                    Diagnostic::new(
+                        Code::F0505,
+                        &pipeline.source,
+                        settings::place(node, "to"),
+                        message,
+                    )
+                    .other(settings::place(other, "to"), "written here first")
+                    .help("give each its own file, or let one node read from both"),
+                );
+            } else {
+                first.insert(target, index);
+            }
+        }
+    }
+    diagnostics
+}

@@ -1,0 +1,63 @@
+//! Where in the file a setting stands, for mistakes that only show when a stage is built.
+
+use flow_dsl::pipeline::PipelineNode;
+use flow_dsl::{Code, Diagnostic, Pipeline, Span};
+
+use crate::door::UnsetSecret;
+use crate::registry::BuildError;
+
+/// The place of a setting, `fields.name` for a part of one; of the stage's name when the file does
+/// not have it.
+pub(super) fn place(node: &PipelineNode, setting: &str) -> Span {
+    let mut found = None;
+    let mut at = &node.settings;
+    for part in setting.split('.').filter(|part| !part.is_empty()) {
+        match at.get(part) {
+            Some(value) => {
+                found = Some(value.span);
+                at = value;
+            }
+            None => break,
+        }
+    }
+    found.unwrap_or(node.uses.span)
+}
+
+/// A stage's refusal as a diagnostic at its setting.
+pub(super) fn refused(
+    pipeline: &Pipeline,
+    node: &PipelineNode,
+    error: BuildError,
+) -> Vec<Diagnostic> {
+    match error {
+        BuildError::File(diagnostics) => diagnostics,
+        BuildError::Setting { setting, message, help } => {
+            let message = if setting.is_empty() {
+                format!("`{}`: the settings of `{}`: {message}", node.name.value, node.uses.value)
+            } else {
+                format!("`{setting}`: {message}")
+            };
+            let span = place(node, &setting);
+            let mut diagnostic = Diagnostic::new(Code::F0501, &pipeline.source, span, message)
+                .label(format!("refused by `{}`", node.uses.value));
+            diagnostic.help = help;
+            vec![diagnostic]
+        }
+    }
+}
+
+/// A secret that this run needs and that is not set.
+pub(super) fn unset(pipeline: &Pipeline, secret: &UnsetSecret) -> Diagnostic {
+    let declared = pipeline.secrets.iter().find(|declared| declared.name.value == secret.name);
+    let named = pipeline.models.iter().filter_map(|model| model.secret.as_ref());
+    let span = declared
+        .map(|declared| declared.name.span)
+        .or_else(|| {
+            named.into_iter().find(|named| named.value == secret.name).map(|named| named.span)
+        })
+        .unwrap_or_default();
+    let message = format!("the secret `{}` is not set: {}", secret.name, secret.reason);
+    Diagnostic::new(Code::F0503, &pipeline.source, span, message)
+        .label("needed by a model of this run")
+        .help("set it, or choose a model that needs no key")
+}

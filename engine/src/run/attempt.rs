@@ -1,0 +1,177 @@
+//! One batch through a heavy or calling stage: attempts with timeout, backoff and patience.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::account::Account;
+use super::control::{Control, State};
+use super::node::{NodeError, blocking};
+use crate::door::{Door, Meter};
+use crate::plan::Resolved;
+use crate::record::Record;
+use crate::stage::{Call, CallContext, Failure, FailureKind, Heavy};
+
+/// A step by which a deadline moves while the attempt stands in line.
+const STEP: Duration = Duration::from_millis(10);
+
+/// The work of a node that runs several batches at once.
+#[derive(Clone)]
+pub(crate) enum Work {
+    Heavy(Arc<dyn Heavy>),
+    Call(Arc<dyn Call>),
+}
+
+/// All that attempts of one node share.
+pub(crate) struct Attempts {
+    pub(crate) work: Work,
+    pub(crate) hints: Resolved,
+    pub(crate) door: Arc<Door>,
+    pub(crate) account: Arc<Account>,
+    pub(crate) control: Arc<Control>,
+}
+
+/// What became of one record of a batch.
+pub(crate) enum Settled {
+    /// It gave these.
+    Made(Vec<Record>),
+    /// It failed for good.
+    Failed(Failure),
+    /// The run ended before it was settled.
+    Pending,
+}
+
+/// A batch with what became of each record and the attempts that it took.
+pub(crate) struct Outcome {
+    pub(crate) records: Vec<(Record, Settled, u32)>,
+}
+
+impl Attempts {
+    /// Works on a batch until every record is settled.
+    pub(crate) async fn settle(&self, batch: Vec<Record>) -> Result<Outcome, NodeError> {
+        let start = Instant::now();
+        let mut settled = Vec::with_capacity(batch.len());
+        let mut todo: Vec<(usize, Record)> = batch.into_iter().enumerate().collect();
+        for attempt in 1_u32.. {
+            let (places, records): (Vec<usize>, Vec<Record>) = todo.into_iter().unzip();
+            let (records, results) = self.once(records, attempt).await?;
+            if results.len() != records.len() {
+                let (made, had) = (results.len(), records.len());
+                return Err(NodeError::Bug(format!("{made} results for {had} records")));
+            }
+            let mut patience = Duration::ZERO;
+            todo = Vec::new();
+            for ((place, record), result) in places.into_iter().zip(records).zip(results) {
+                match result {
+                    Ok(made) => settled.push((place, record, Settled::Made(made), attempt)),
+                    Err(failure) if self.is_worth_more(&failure, attempt) => {
+                        patience = patience.max(failure.retry_after.unwrap_or_default());
+                        todo.push((place, record));
+                    }
+                    Err(failure) => {
+                        settled.push((place, record, Settled::Failed(failure), attempt));
+                    }
+                }
+            }
+            if todo.is_empty() {
+                break;
+            }
+            if !self.wait(attempt, patience).await {
+                let rest = todo.drain(..);
+                settled
+                    .extend(rest.map(|(place, record)| (place, record, Settled::Pending, attempt)));
+                break;
+            }
+            self.account.retries.fetch_add(todo.len() as u64, Ordering::Relaxed);
+        }
+        let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.account.busy_micros.fetch_add(micros, Ordering::Relaxed);
+        settled.sort_by_key(|(place, ..)| *place);
+        let records = settled.into_iter().map(|(_, record, result, tries)| (record, result, tries));
+        Ok(Outcome { records: records.collect() })
+    }
+
+    const fn is_worth_more(&self, failure: &Failure, attempt: u32) -> bool {
+        matches!(failure.kind, FailureKind::Transient) && attempt <= self.hints.retry
+    }
+
+    /// Waits before the next attempt: exponential backoff with full jitter, and never less than the
+    /// server asked for. False when the run ends meanwhile.
+    async fn wait(&self, attempt: u32, patience: Duration) -> bool {
+        let (shortest, longest) = self.hints.backoff;
+        let ceiling = shortest.saturating_mul(2_u32.saturating_pow(attempt - 1)).min(longest);
+        let pause = ceiling.mul_f64(fastrand::f64()).max(patience);
+        tokio::select! {
+            biased;
+            () = self.control.reached(State::Draining) => false,
+            () = tokio::time::sleep(pause) => true,
+        }
+    }
+
+    async fn once(
+        &self,
+        records: Vec<Record>,
+        attempt: u32,
+    ) -> Result<(Vec<Record>, Vec<Result<Vec<Record>, Failure>>), NodeError> {
+        let count = records.len();
+        let meter = Arc::new(Meter::new(Arc::clone(&self.account.usage)));
+        let late = || {
+            let timeout = self.hints.timeout.unwrap_or_default();
+            vec![Err(Failure::transient(format!("no result within {timeout:?}"))); count]
+        };
+        match &self.work {
+            Work::Heavy(stage) => {
+                let stage = Arc::clone(stage);
+                let records = Arc::new(records);
+                let input = Arc::clone(&records);
+                let work =
+                    blocking(move || input.iter().map(|record| stage.apply(record)).collect());
+                let results = match self.in_time(work, &meter).await {
+                    Some(results) => results?,
+                    None => late(),
+                };
+                Ok((Arc::unwrap_or_clone(records), results))
+            }
+            Work::Call(stage) => {
+                let context = CallContext {
+                    door: Arc::clone(&self.door),
+                    attempt,
+                    meter: Arc::clone(&meter),
+                };
+                let call = async {
+                    let _pass = match &self.hints.limit {
+                        Some(limit) => self.door.enter(limit, 0, &meter).await,
+                        None => None,
+                    };
+                    stage.apply(&records, &context).await
+                };
+                let results = self.in_time(call, &meter).await.unwrap_or_else(late);
+                Ok((records, results))
+            }
+        }
+    }
+
+    /// The result of the work, unless the attempt's time is up first. Standing in line for a limit
+    /// does not count against it.
+    async fn in_time<T>(&self, work: impl Future<Output = T>, meter: &Meter) -> Option<T> {
+        let Some(timeout) = self.hints.timeout else { return Some(work.await) };
+        let start = Instant::now();
+        let mut due = start + timeout;
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut work => return Some(result),
+                () = tokio::time::sleep_until(due) => {
+                    due = start + timeout + meter.waited();
+                    if due <= Instant::now() {
+                        return None;
+                    }
+                    due = due.max(Instant::now() + STEP);
+                }
+            }
+        }
+    }
+}

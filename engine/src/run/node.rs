@@ -1,0 +1,206 @@
+//! What every node has, whatever its shape: its account, its outputs, its way to fail a record.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use flow_dsl::pipeline::{MaxFailures, OnError};
+use serde_json::{Value, json};
+
+use super::account::Account;
+use super::control::Control;
+use super::edge::Outlet;
+use crate::plan::Resolved;
+use crate::record::Record;
+use crate::report::Status;
+use crate::stage::{Failure, FailureKind, StageError};
+
+/// A share of failures means nothing before so many records were seen.
+const SHARE_AFTER: u64 = 20;
+/// While more records may come, only so many times the allowed share ends the run; the share itself
+/// is due at the end.
+const SHARE_EARLY: f64 = 2.0;
+
+/// A node at work.
+pub(crate) struct Node {
+    pub(crate) name: Arc<str>,
+    pub(crate) hints: Resolved,
+    pub(crate) account: Arc<Account>,
+    pub(crate) control: Arc<Control>,
+    /// What passes.
+    pub(crate) main: Outlet,
+    /// The rejects.
+    pub(crate) failed: Outlet,
+}
+
+/// Why a node ended before its time.
+#[derive(Debug)]
+pub(crate) enum NodeError {
+    /// The world broke.
+    Broken(StageError),
+    /// A stage panicked, or broke its contract.
+    Bug(String),
+}
+
+impl From<StageError> for NodeError {
+    fn from(error: StageError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl Node {
+    /// Whether nobody wants anything of this node any more.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.main.is_wired() && !self.main.is_read() && !self.failed.is_read()
+    }
+
+    /// Gives records to the readers. The inputs that they were made of are counted by the caller.
+    pub(crate) async fn emit(&mut self, records: Vec<Record>) {
+        self.account.out.fetch_add(records.len() as u64, Ordering::Relaxed);
+        self.main.send(records).await;
+    }
+
+    /// Counts inputs as passed.
+    pub(crate) fn pass(&self, count: usize) {
+        self.account.passed.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Counts inputs as filtered.
+    pub(crate) fn filter(&self, count: usize) {
+        self.account.filtered.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Lets in the records for which `when` holds.
+    pub(crate) async fn admit(&mut self, records: Vec<Record>) -> Vec<Record> {
+        let Some(when) = self.hints.when.clone() else { return records };
+        let mut admitted = Vec::with_capacity(records.len());
+        for record in records {
+            match when.holds(&record) {
+                Ok(true) => admitted.push(record),
+                Ok(false) => self.filter(1),
+                Err(failure) => self.fail(record, &failure, 1).await,
+            }
+        }
+        admitted
+    }
+
+    /// Deals with a record that failed for good, as `on_error` says.
+    pub(crate) async fn fail(&mut self, mut record: Record, failure: &Failure, attempts: u32) {
+        tracing::debug!(node = %self.name, id = %record.id, reason = %failure.reason, "a record failed");
+        if failure.kind == FailureKind::Fatal {
+            self.account.leave(1);
+            self.control.end(Status::Broken {
+                node: self.name.to_string(),
+                message: failure.reason.clone(),
+                help: None,
+            });
+            return;
+        }
+        let error = error_field(&self.name, failure, attempts);
+        if let OnError::Keep(field) = &self.hints.on_error {
+            record.set(field, error);
+            self.account.kept.fetch_add(1, Ordering::Relaxed);
+            self.pass(1);
+            self.emit(vec![record]).await;
+        } else {
+            self.account.reject(&self.name, &record, &failure.reason, attempts);
+            if self.hints.on_error == OnError::Reject {
+                record.set("error", error);
+                self.failed.send(vec![record]).await;
+            }
+        }
+        self.check_failures(&failure.reason);
+    }
+
+    fn check_failures(&self, reason: &str) {
+        let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let failures = get(&self.account.rejected) + get(&self.account.kept);
+        let most = match (&self.hints.on_error, self.hints.max_failures) {
+            (OnError::Skip, _) | (OnError::Reject | OnError::Keep(_), None) => return,
+            (OnError::Stop, _) => 0,
+            (_, Some(MaxFailures::Count(most))) => most,
+            (_, Some(MaxFailures::Share(share))) => {
+                let seen = failures + get(&self.account.passed) + get(&self.account.filtered);
+                if seen < SHARE_AFTER {
+                    return;
+                }
+                share_of((share.0 * SHARE_EARLY).min(1.0), seen)
+            }
+        };
+        if failures > most {
+            let message = match self.hints.on_error {
+                OnError::Stop => format!("`on_error: stop`, and a record failed: {reason}"),
+                _ => format!("{failures} records failed, at most {most} may; the last: {reason}"),
+            };
+            self.control.end(Status::TooManyFailures { node: self.name.to_string(), message });
+        }
+    }
+
+    /// The share is due once more when the node has seen everything, however little that was.
+    fn check_share(&self) {
+        if let Some(MaxFailures::Share(share)) = self.hints.max_failures
+            && self.hints.on_error != OnError::Skip
+        {
+            let report = self.account.report(&self.name, "");
+            let failures = report.rejected + report.kept;
+            let most = share_of(share.0, report.received);
+            if failures > most {
+                let message = format!(
+                    "{failures} of {} records failed, at most {}% may",
+                    report.received,
+                    share.0 * 100.0
+                );
+                self.control.end(Status::TooManyFailures { node: self.name.to_string(), message });
+            }
+        }
+    }
+
+    /// Tells all readers that nothing more will come.
+    pub(crate) async fn end(&mut self, whole: bool) {
+        self.check_share();
+        let whole = whole && !self.control.is_draining();
+        self.main.end(whole).await;
+        self.failed.end(whole).await;
+    }
+}
+
+fn share_of(share: f64, count: u64) -> u64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a share from 0 to 1 of a count of records"
+    )]
+    {
+        (share * count as f64).floor() as u64
+    }
+}
+
+fn error_field(node: &str, failure: &Failure, attempts: u32) -> Value {
+    json!({"node": node, "reason": failure.reason, "attempts": attempts})
+}
+
+/// Runs blocking work on a thread for it; a panic there becomes a bug of the node.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, NodeError> {
+    #[expect(clippy::disallowed_methods, reason = "one of the two places that start tasks")]
+    let task = tokio::task::spawn_blocking(work);
+    task.await.map_err(|error| NodeError::Bug(panic_message(error)))
+}
+
+/// What a task that ended badly said.
+pub(crate) fn panic_message(error: tokio::task::JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(panic) => words_of(&*panic),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// What a panic said.
+pub(crate) fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "it said nothing".to_owned())
+}

@@ -1,0 +1,192 @@
+//! What becomes of records that fail.
+
+use flow_dsl::pipeline::MaxFailures;
+use flow_dsl::scalar::Share;
+
+use super::*;
+use crate::report::Status;
+use crate::stage::FailureKind;
+
+const SECOND: fn(u64) -> Duration = |_| Duration::from_secs(1);
+
+/// A run of 100 numbers through a node that fails on every tenth.
+async fn with_failures(hints: Resolved) -> (Report, Arc<Kept>, Arc<Kept>) {
+    let mut graph = Graph::new();
+    let source = graph.node("source", numbers(100), super::hints(), &[]);
+    let fails = light(|record| {
+        if number(record).is_multiple_of(10) {
+            Err(Failure::bad("a tenth"))
+        } else {
+            Ok(Verdict::Pass)
+        }
+    });
+    let fails = graph.node("fails", fails, hints, &[source]);
+    let (sink, kept) = keep();
+    graph.node("sink", sink, super::hints(), &[fails]);
+    let (dead, dead_kept) = keep();
+    let dead = graph.node("dead", dead, super::hints(), &[]);
+    graph.edge(fails, Output::Failed, dead);
+    (graph.run().await, kept, dead_kept)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reject_goes_to_failed_with_its_reason() {
+    let (report, kept, dead) = with_failures(hints()).await;
+    assert_eq!(report.status, Status::Done);
+    assert_eq!((kept.numbers().len(), dead.numbers().len()), (90, 10));
+    let records = dead.records.lock().unwrap();
+    let error = json!({"node": "fails", "reason": "a tenth", "attempts": 1});
+    assert_eq!(records[0].get("error"), Some(&error));
+    assert_eq!(report.rejects.len(), 10);
+    assert_eq!(node(&report, "fails").reasons["a tenth"], 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keep_passes_the_record_on_with_its_error() {
+    let keep = Resolved { on_error: OnError::Keep("why".to_owned()), ..hints() };
+    let (report, kept, dead) = with_failures(keep).await;
+    assert_eq!((kept.numbers().len(), dead.numbers().len()), (100, 0));
+    let records = kept.records.lock().unwrap();
+    assert_eq!(records.iter().filter(|record| record.get("why").is_some()).count(), 10);
+    let fails = node(&report, "fails");
+    assert_eq!((fails.passed, fails.kept, fails.rejected), (100, 10, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn skip_counts_and_does_not_send() {
+    let skip =
+        Resolved { on_error: OnError::Skip, max_failures: Some(MaxFailures::Count(1)), ..hints() };
+    let (report, _, dead) = with_failures(skip).await;
+    assert_eq!((node(&report, "fails").rejected, dead.numbers().len()), (10, 0));
+    assert_eq!(report.status, Status::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_failures_end_the_run() {
+    let stop = Resolved { on_error: OnError::Stop, ..hints() };
+    let count = Resolved { max_failures: Some(MaxFailures::Count(3)), ..hints() };
+    let share = Resolved { max_failures: Some(MaxFailures::Share(Share(0.05))), ..hints() };
+    for limited in [stop, count, share] {
+        let (report, kept, _) = with_failures(limited).await;
+        assert!(matches!(report.status, Status::TooManyFailures { .. }), "{:?}", report.status);
+        assert_eq!(kept.ends(), (0, 1));
+    }
+    let enough = Resolved { max_failures: Some(MaxFailures::Count(10)), ..hints() };
+    assert_eq!(with_failures(enough).await.0.status, Status::Done);
+    let enough = Resolved { max_failures: Some(MaxFailures::Share(Share(0.1))), ..hints() };
+    assert_eq!(with_failures(enough).await.0.status, Status::Done);
+}
+
+/// A run of one record through a call; gives the report and what arrived.
+async fn one_call(
+    hints: Resolved,
+    time: fn(u64) -> Duration,
+    apply: impl Fn(&Record, u32) -> Result<Vec<Record>, Failure> + Send + Sync + 'static,
+) -> (Report, Vec<u64>) {
+    let mut graph = Graph::new();
+    let source = graph.node("source", numbers(1), super::hints(), &[]);
+    let call = graph.node("call", slow(time, apply).0, hints, &[source]);
+    let (sink, kept) = keep();
+    graph.node("sink", sink, super::hints(), &[call]);
+    let report = graph.run().await;
+    (report, kept.numbers())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_mood_is_tried_again_and_a_bad_record_is_not() {
+    let retry = || Resolved { retry: 3, ..hints() };
+    let (report, kept) = one_call(retry(), SECOND, |record, attempt| {
+        if attempt < 3 { Err(Failure::transient("busy")) } else { Ok(vec![record.clone()]) }
+    })
+    .await;
+    assert_eq!((kept.len(), node(&report, "call").retries), (1, 2));
+    let (report, _) = one_call(retry(), SECOND, |_, _| Err(Failure::transient("busy"))).await;
+    assert_eq!((report.rejects[0].attempts, node(&report, "call").retries), (4, 3));
+    let (report, _) = one_call(retry(), SECOND, |_, _| Err(Failure::bad("wrong"))).await;
+    assert_eq!((report.rejects[0].attempts, node(&report, "call").retries), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_patience_is_kept_and_backoff_is_bounded() {
+    let patient = |record: &Record, attempt| {
+        if attempt == 1 {
+            let patience = Some(Duration::from_secs(90));
+            Err(Failure {
+                reason: "wait".to_owned(),
+                kind: FailureKind::Transient,
+                retry_after: patience,
+            })
+        } else {
+            Ok(vec![record.clone()])
+        }
+    };
+    let (report, _) = one_call(Resolved { retry: 1, ..hints() }, SECOND, patient).await;
+    assert!((92..93).contains(&report.elapsed.as_secs()), "{:?}", report.elapsed);
+    let bounded = Resolved {
+        retry: 10,
+        backoff: (Duration::from_secs(1), Duration::from_secs(5)),
+        ..hints()
+    };
+    let (report, _) = one_call(bounded, SECOND, |_, _| Err(Failure::transient("busy"))).await;
+    assert!(report.elapsed <= Duration::from_secs(11 + 10 * 5), "{:?}", report.elapsed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_stuck_for_ever_costs_one_attempt() {
+    let timeout = Resolved { retry: 2, timeout: Some(Duration::from_secs(30)), ..hints() };
+    let (report, kept) =
+        one_call(timeout, |_| Duration::from_secs(1_000_000), |record, _| Ok(vec![record.clone()]))
+            .await;
+    assert_eq!((kept.len(), report.rejects[0].attempts), (0, 3));
+    assert_eq!(report.rejects[0].reason, "no result within 30s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_records_that_failed_are_tried_again() {
+    let mut graph = Graph::new();
+    let source = graph.node("source", numbers(10), hints(), &[]);
+    let (call, _) = slow(SECOND, |record, attempt| {
+        if attempt == 1 && number(record) % 2 == 1 {
+            Err(Failure::transient("busy"))
+        } else {
+            Ok(vec![record.clone()])
+        }
+    });
+    let batch = Resolved { batch_size: 10, buffer: 10, retry: 1, ..hints() };
+    let call = graph.node("call", call, batch, &[source]);
+    let (sink, kept) = keep();
+    graph.node("sink", sink, hints(), &[call]);
+    let report = graph.run().await;
+    assert_eq!(kept.numbers(), (0..10).collect::<Vec<_>>());
+    assert_eq!(node(&report, "call").retries, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_key_stops_the_run_and_blames_no_record() {
+    let (report, _) =
+        one_call(hints(), SECOND, |_, _| Err(Failure::fatal("the key is refused"))).await;
+    assert!(matches!(&report.status, Status::Broken { node, .. } if node == "call"));
+    assert_eq!((node(&report, "call").rejected, node(&report, "call").pending), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejects_of_sources_and_sinks_are_counted_and_sent() {
+    let mut graph = Graph::new();
+    let source = Numbers { next: 0, end: 30, most: 4, bad: Some(3) };
+    let source = graph.node("source", Stage::Source(Box::new(source)), hints(), &[]);
+    let (sink, _) =
+        keep_if(
+            |record| {
+                if number(record).is_multiple_of(2) { Err(Failure::bad("even")) } else { Ok(()) }
+            },
+        );
+    let sink = graph.node("sink", sink, hints(), &[source]);
+    let (dead, dead_kept) = keep();
+    let dead = graph.node("dead", dead, hints(), &[]);
+    graph.edge(source, Output::Failed, dead);
+    graph.edge(sink, Output::Failed, dead);
+    let report = graph.run().await;
+    assert_eq!((node(&report, "source").passed, node(&report, "source").rejected), (20, 10));
+    assert_eq!((node(&report, "sink").passed, node(&report, "sink").rejected), (10, 10));
+    assert_eq!(dead_kept.numbers().len(), 20);
+}

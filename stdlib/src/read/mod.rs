@@ -1,0 +1,12 @@
+//! Stages that bring records in from files.
+
+mod bytes;
+mod csv;
+mod files;
+mod json;
+mod lines;
+mod origin;
+mod read;
+mod text;
+
+pub(crate) use read::Read;
