@@ -4,6 +4,7 @@
 mod quality;
 mod read;
 mod settings;
+mod store;
 
 use flow_engine::registry::{Registry, StageDef};
 
@@ -18,6 +19,7 @@ declare_stages! {
     quality::Filter,
     quality::Set,
     quality::Take,
+    store::Store,
 }
 
 /// Everything that a pipeline file may name.

@@ -1,0 +1,11 @@
+//! Stages that write records away.
+
+mod cell;
+mod file;
+mod part;
+mod row;
+mod sqlite;
+mod store;
+mod table;
+
+pub(crate) use store::Store;

@@ -1,0 +1,131 @@
+//! A file that is written beside its place, and put there only when it is whole.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Error, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use flow_engine::stage::StageError;
+
+/// A file under way. Its part file is locked, so that two writers of one target are told.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// As the user wrote it.
+    to: String,
+    target: PathBuf,
+    part: PathBuf,
+    file: Option<File>,
+}
+
+impl Part {
+    /// Touches nothing yet.
+    pub(super) fn new(to: &str, target: PathBuf) -> Self {
+        let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let part = target.with_file_name(format!(".{name}.part"));
+        Self { to: to.to_owned(), target, part, file: None }
+    }
+
+    /// Writes bytes at the end.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), StageError> {
+        if self.file.is_none() {
+            self.file = Some(self.open()?);
+        }
+        let written = self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes));
+        written.map_err(|error| self.broke(&error))
+    }
+
+    /// Puts the file in its place, on disk.
+    pub(super) fn commit(&mut self) -> Result<(), StageError> {
+        self.write(&[])?;
+        let put = |file: &File| {
+            file.sync_all()?;
+            fs::rename(&self.part, &self.target)?;
+            // That the name survives a power cut is worth an attempt; not all systems can do it.
+            let _ = File::open(folder_of(&self.target)).and_then(|folder| folder.sync_all());
+            Ok(())
+        };
+        self.file.as_ref().map_or(Ok(()), put).map_err(|error| self.broke(&error))?;
+        self.file = None;
+        Ok(())
+    }
+
+    /// Removes what was written; what stood in its place stays.
+    pub(super) fn abort(&mut self) {
+        if self.file.take().is_some() {
+            let _ = fs::remove_file(&self.part);
+        }
+    }
+
+    fn open(&self) -> Result<File, StageError> {
+        if self.target.is_dir() {
+            return Err(StageError::new(format!("`{}` is a folder", self.to))
+                .help("Name a file in it, such as `out/records.jsonl`."));
+        }
+        let broke = |error| self.broke(&error);
+        fs::create_dir_all(folder_of(&self.target)).map_err(broke)?;
+        for _ in 0..100 {
+            let options = OpenOptions::new().write(true).create(true).truncate(false).clone();
+            let file = options.open(&self.part).map_err(broke)?;
+            match file.try_lock() {
+                Ok(()) if !is_same_file(&file, &self.part) => {}
+                Ok(()) => {
+                    file.set_len(0).map_err(broke)?;
+                    return Ok(file);
+                }
+                Err(TryLockError::WouldBlock) => break,
+                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                    file.set_len(0).map_err(broke)?;
+                    return Ok(file);
+                }
+                Err(TryLockError::Error(error)) => return Err(self.broke(&error)),
+            }
+        }
+        Err(StageError::new(format!("`{}` is being written by another node or run", self.to))
+            .help("Give each `store` a file of its own, or wait for the other run to end."))
+    }
+
+    fn broke(&self, error: &Error) -> StageError {
+        let help = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "Make room on the disk.",
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                "Choose a folder that may be written to."
+            }
+            ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+                "A file stands where a folder should be; choose another path."
+            }
+            _ => "Check the path and the disk; the file that was there before is untouched.",
+        };
+        StageError::new(format!("`{}` cannot be written: {error}", self.to)).help(help)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.abort();
+    }
+}
+
+/// The folder that a path lies in; `.` for a bare name.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
+        Some(folder) => folder,
+        None => path,
+    }
+}
+
+/// Whether the file still goes by this name: the last writer may have renamed it before it let
+/// the lock go.
+#[cfg(unix)]
+fn is_same_file(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
+}
+
+/// Elsewhere a file that is open cannot be renamed away.
+#[cfg(not(unix))]
+fn is_same_file(_: &File, _: &Path) -> bool {
+    true
+}

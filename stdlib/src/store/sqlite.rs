@@ -1,0 +1,234 @@
+//! Records in a SQLite database: one transaction for each batch, many writers at once.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flow_engine::prelude::*;
+use flow_engine::report::NodeReport;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::part::folder_of;
+use super::row::{self, Columns, Row};
+use super::table::{Table, Trouble};
+
+/// How long a writer waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where and how to write.
+#[derive(Debug)]
+pub(super) struct SqliteSettings {
+    /// As the user wrote it.
+    pub(super) to: String,
+    /// The database.
+    pub(super) path: PathBuf,
+    /// The table of a record.
+    pub(super) table: Template,
+    /// Columns that make a row the same; `_id` when the user names none.
+    pub(super) key: Vec<String>,
+    /// Which columns a record has.
+    pub(super) columns: Columns,
+}
+
+/// Writes records to a SQLite database.
+pub(super) struct SqliteSink {
+    settings: SqliteSettings,
+    connection: Option<Connection>,
+    tables: Tables,
+    written: BTreeMap<String, u64>,
+}
+
+/// The tables that were written to, by their names in small letters.
+#[derive(Default)]
+struct Tables {
+    known: HashMap<String, Table>,
+    /// SQLite's count of changes to the schema when they were looked at.
+    version: i64,
+}
+
+impl SqliteSink {
+    /// Touches nothing yet.
+    pub(super) fn new(settings: SqliteSettings) -> Self {
+        let (tables, written) = (Tables::default(), BTreeMap::new());
+        Self { settings, connection: None, tables, written }
+    }
+
+    fn broke(&self, error: &rusqlite::Error) -> StageError {
+        let help = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => "Make room on the disk; what was stored whole is kept.",
+            Some(ErrorCode::NotADatabase) => "It is a file of another kind; choose another name.",
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                "Another program holds the database; close it, or wait for it to end."
+            }
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+                "Choose a file in a folder that exists and may be written to."
+            }
+            Some(ErrorCode::ConstraintViolation) => {
+                "The table already holds rows with the same key; remove them, or choose another key."
+            }
+            _ => "Check the file and the disk; what was stored whole is kept.",
+        };
+        StageError::new(format!("`{}` cannot be written: {error}", self.settings.to)).help(help)
+    }
+
+    fn open(&self) -> Result<Connection, StageError> {
+        let path = &self.settings.path;
+        let to = &self.settings.to;
+        if path.is_dir() {
+            return Err(StageError::new(format!("`{to}` is a folder"))
+                .help("Name a file in it, such as `sqlite:out/records.db`."));
+        }
+        std::fs::create_dir_all(folder_of(path)).map_err(|error| {
+            StageError::new(format!("the folder of `{to}` cannot be made: {error}"))
+                .help("Choose a folder that may be written to.")
+        })?;
+        connect(path).map_err(|error| self.broke(&error))
+    }
+
+    fn write_batch(
+        &mut self,
+        connection: &mut Connection,
+        batch: Vec<Record>,
+    ) -> Result<Vec<(Record, Failure)>, rusqlite::Error> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let version = schema_version(&transaction)?;
+        if version != self.tables.version {
+            self.tables.known.clear();
+        }
+        let mut refused = Vec::new();
+        let mut written: BTreeMap<String, u64> = BTreeMap::new();
+        for record in batch {
+            match self.tables.put(&transaction, &self.settings, &record) {
+                Ok(table) => match written.get_mut(table) {
+                    Some(records) => *records += 1,
+                    None => drop(written.insert(table.to_owned(), 1)),
+                },
+                Err(Trouble::Record(reason)) => refused.push((record, Failure::bad(reason))),
+                Err(Trouble::World(error)) => return Err(error),
+            }
+        }
+        self.tables.version = schema_version(&transaction)?;
+        transaction.commit()?;
+        for (table, records) in written {
+            *self.written.entry(table).or_default() += records;
+        }
+        Ok(refused)
+    }
+
+    fn written(&self) -> Vec<Written> {
+        let to = &self.settings.to;
+        let written = self.written.iter().map(|(table, records)| Written {
+            to: format!("{to}, table {table}"),
+            records: *records,
+        });
+        written.collect()
+    }
+}
+
+impl Tables {
+    /// Writes a record and gives the name of its table.
+    fn put(
+        &mut self,
+        connection: &Connection,
+        settings: &SqliteSettings,
+        record: &Record,
+    ) -> Result<&str, Trouble> {
+        let name =
+            settings.table.render(record).map_err(|failed| Trouble::Record(failed.reason))?;
+        let mut row = settings.columns.row(record).map_err(Trouble::Record)?;
+        add_key(&mut row, record, &settings.key).map_err(Trouble::Record)?;
+        let lower = name.to_ascii_lowercase();
+        if !self.known.contains_key(&lower) {
+            self.known.insert(lower.clone(), Table::find(connection, &name)?);
+        }
+        let Some(table) = self.known.get_mut(&lower) else {
+            return Err(Trouble::Record(format!("there is no table `{name}`")));
+        };
+        if table.name != name {
+            return Err(Trouble::Record(format!(
+                "table `{name}` would be the same as table `{}`: SQLite does not tell capital \
+                 letters apart",
+                table.name
+            )));
+        }
+        table.put(connection, &row, &settings.key)?;
+        Ok(&table.name)
+    }
+}
+
+/// Makes sure that a row has its key.
+fn add_key(row: &mut Row<'_>, record: &Record, key: &[String]) -> Result<(), String> {
+    for (at, name) in key.iter().enumerate() {
+        match row::look(row, record, name) {
+            Some(value) if value.is_null() => {
+                return Err(format!("the key `{name}` is null"));
+            }
+            Some(_) if row::column(row, name).is_some() => {}
+            Some(value) => row.insert(at, (Cow::Owned(name.clone()), value)),
+            None => {
+                let fields: Vec<&str> = row.iter().map(|(name, _)| &**name).collect();
+                let fields = fields.join(", ");
+                return Err(format!("has no field `{name}`, which is the key, only: {fields}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn connect(path: &std::path::Path) -> Result<Connection, rusqlite::Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    // The change to WAL does not wait for its turn by itself; an empty transaction does.
+    while let Err(error) = connection.pragma_update(None, "journal_mode", "wal") {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy) => connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?,
+            _ => return Err(error),
+        }
+    }
+    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+fn schema_version(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    connection.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))
+}
+
+impl Sink for SqliteSink {
+    fn survey(&self) -> String {
+        let SqliteSettings { to, table, key, .. } = &self.settings;
+        format!("{to}, table {}, key {}", table.text(), key.join(", "))
+    }
+
+    fn write(
+        &mut self,
+        _: usize,
+        batch: Vec<Record>,
+    ) -> Result<Vec<(Record, Failure)>, StageError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.open()?,
+        };
+        let result = self.write_batch(&mut connection, batch);
+        if result.is_err() {
+            self.tables = Tables::default();
+        }
+        self.connection = Some(connection);
+        result.map_err(|error| self.broke(&error))
+    }
+
+    fn commit(&mut self, _: &[NodeReport]) -> Result<Vec<Written>, StageError> {
+        self.connection = None;
+        Ok(self.written())
+    }
+
+    fn abort(&mut self) -> Vec<Written> {
+        self.connection = None;
+        self.written()
+    }
+}

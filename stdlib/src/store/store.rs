@@ -1,0 +1,160 @@
+//! `store`: write records to a SQLite database or to a JSONL, JSON or CSV file.
+
+use std::path::Path;
+
+use flow_engine::prelude::*;
+
+use super::file::{FileSink, Kind};
+use super::row::Columns;
+use super::sqlite::{SqliteSettings, SqliteSink};
+use crate::settings::OneOrMany;
+
+/// Writes records to a SQLite database, or to a JSONL, JSON or CSV file.
+///
+/// `to: sqlite:PATH` is a **SQLite** database. Folder, file, tables and columns are made as they
+/// are needed: a column for each field, in the order in which they come. `table` may depend on the
+/// record. Rows are written in one transaction for each batch, and several runs may write to the
+/// same file at once. With a `key`, a record changes the row that has the same key, in the columns
+/// that the record has; without one, the record's `_id` is the key. So a run that is repeated
+/// leaves one row for each record. A record without its key is rejected, as is one that the
+/// database refuses (a constraint of a table that you made yourself); the others are stored.
+///
+/// Columns have no declared type: a value is kept as it is, text `007` stays text. Numbers are
+/// INTEGER or REAL, true and false are 1 and 0, lists and objects are JSON text, and integers
+/// beyond 64 bits are text. SQLite does not tell capital letters apart: a field `Name` where there
+/// is a column `name` is rejected.
+///
+/// A **file** is known by its ending: `.jsonl` (or `.ndjson`) has a line for each record, `.json`
+/// one list, `.csv` (or `.tsv`) a row for each record. It is written beside its place as
+/// `.NAME.part` and put there when the whole run has ended well; a run that is broken leaves the
+/// old file as it was. The columns of CSV are the fields of the first batch, unless `columns`
+/// lists them; a record with any other field is rejected. In a cell, a list or an object is JSON,
+/// null is nothing.
+///
+/// ```yaml
+/// saved:
+///   uses: store
+///   from: entities
+///   batch_size: 100
+///   with: {to: "sqlite:out/intelligence.db", table: "{{ kind }}", key: [kind, name]}
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Store {
+    /// Where to write: `sqlite:PATH`, or a file that ends in `.jsonl`, `.json` or `.csv`.
+    #[schemars(extend("format" = "path"))]
+    to: String,
+    /// The table of SQLite, which may depend on the record: `{{ kind }}`. The default is the name
+    /// of the node.
+    table: Option<Template>,
+    /// The field, or the fields, that make a row of SQLite the same; `_id`, `_path` and `_line` may
+    /// be among them.
+    key: Option<OneOrMany>,
+    /// Only these fields, in this order; `_id`, `_path` and `_line` may be among them.
+    columns: Option<Vec<String>>,
+    /// Fields that hold an object whose members become columns of their own. One whose name is
+    /// taken gets the field's name before its own: `fields_name`.
+    #[serde(default)]
+    expand: Vec<String>,
+}
+
+impl Config for Store {
+    const NAME: &'static str = "store";
+    const SHAPE: Shape = Shape::Sink;
+
+    fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
+        self.check_columns()?;
+        if let Some(path) = self.to.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path).to_owned();
+            return self.sqlite(&path, build);
+        }
+        let kind = kind(&self.to)?;
+        for (setting, given) in [("table", self.table.is_some()), ("key", self.key.is_some())] {
+            if given {
+                let message = format!("`{}` is a file, which has no {setting}", self.to);
+                return Err(BuildError::setting(setting, message).help(
+                    "Leave it out, or write to a database with `to: sqlite:PATH`. A file is \
+                     written anew by each run.",
+                ));
+            }
+        }
+        let target = build.path(&self.to);
+        let columns = Columns { only: self.columns, expand: self.expand };
+        Ok(Stage::Sink(Box::new(FileSink::new(self.to, target, kind, columns))))
+    }
+}
+
+impl Store {
+    fn check_columns(&self) -> Result<(), BuildError> {
+        let Some(columns) = &self.columns else { return Ok(()) };
+        if columns.is_empty() {
+            return Err(BuildError::setting("columns", "names no column")
+                .help("Leave it out to write all fields."));
+        }
+        let twice = columns.iter().enumerate().find(|(at, name)| columns[..*at].contains(name));
+        if let Some((_, name)) = twice {
+            return Err(BuildError::setting("columns", format!("names `{name}` twice")));
+        }
+        let keys = self.key.iter().flat_map(|key| &key.0);
+        match keys.into_iter().find(|name| !columns.contains(name)) {
+            Some(name) => Err(BuildError::setting("columns", format!("lacks the key `{name}`"))
+                .help(format!("Add `{name}`."))),
+            None => Ok(()),
+        }
+    }
+
+    fn sqlite(self, path: &str, build: &Build<'_>) -> Result<Stage, BuildError> {
+        if path.is_empty() || path.contains('\0') {
+            return Err(BuildError::setting("to", "names no file")
+                .help("Write `sqlite:` and a path, such as `sqlite:out/records.db`."));
+        }
+        let table = match self.table {
+            Some(table) if table.text().trim().is_empty() => {
+                return Err(BuildError::setting("table", "is empty"));
+            }
+            Some(table) => table,
+            None => Template::new(build.node).map_err(|error| {
+                let message = format!("`{}` is no name for a table: {error}", build.node);
+                BuildError::setting("table", message)
+            })?,
+        };
+        let key = self.key.map_or_else(|| vec!["_id".to_owned()], |key| key.0);
+        if key.is_empty() {
+            return Err(BuildError::setting("key", "names no field")
+                .help("Leave it out to have a row for each record."));
+        }
+        let settings = SqliteSettings {
+            path: build.path(path),
+            to: self.to,
+            table,
+            key,
+            columns: Columns { only: self.columns, expand: self.expand },
+        };
+        Ok(Stage::Sink(Box::new(SqliteSink::new(settings))))
+    }
+}
+
+fn kind(to: &str) -> Result<Kind, BuildError> {
+    let ending = Path::new(to).extension().unwrap_or_default().to_string_lossy();
+    match &*ending.to_ascii_lowercase() {
+        _ if to.contains('\0') => Err(BuildError::setting("to", "holds a null character")),
+        "jsonl" | "ndjson" => Ok(Kind::Jsonl),
+        "json" => Ok(Kind::Json),
+        "csv" => Ok(Kind::Csv(b',')),
+        "tsv" => Ok(Kind::Csv(b'\t')),
+        "db" | "sqlite" | "sqlite3" => {
+            let message = format!("`{to}` does not say that it is a database");
+            Err(BuildError::setting("to", message).help(format!("Write `sqlite:{to}`.")))
+        }
+        _ => {
+            let message = format!("`{to}` is no place that `store` can write to");
+            Err(BuildError::setting("to", message).help(
+                "Write `sqlite:PATH`, or a file that ends in `.jsonl`, `.json`, `.csv` or `.tsv`.",
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
