@@ -160,4 +160,21 @@ codes! {
     F0503 Error "secret not set";
     /// Two nodes write the same file; the one that ends last would replace the work of the other.
     F0505 Error "file written twice";
+    /// An entity schema has a key that means nothing there: it would be ignored, and the kind would
+    /// find less than was meant. At the top stand `kinds`, `skip_speakers` and `title`.
+    F0510 Error "unknown key in an entity schema";
+    /// A value in an entity schema is of another type than its key wants, as a number for a
+    /// description.
+    F0511 Error "wrong value in an entity schema";
+    /// A pattern in an entity schema is not a regular expression, or is too large.
+    F0512 Error "pattern that is no regular expression";
+    /// An entity schema, or a kind in it, holds nothing that could be found: there are no kinds, or
+    /// the kind has neither cues nor patterns nor words and the model is `rules`.
+    F0513 Error "nothing to find";
+    /// Something stands twice in a list of an entity schema. The second one adds nothing; one of
+    /// them is perhaps a slip.
+    F0514 Error "listed twice in an entity schema";
+    /// Names of kinds and fields become names of columns and tables: lower-case letters, digits and
+    /// `_`, a letter first.
+    F0515 Error "bad name in an entity schema";
 }

@@ -125,6 +125,15 @@ impl Record {
         }
     }
 
+    /// Where it came from, for people: its file, with the line when it is one; else its id.
+    pub fn origin(&self) -> String {
+        match (&self.path, self.line) {
+            (Some(path), 0) => path.to_string(),
+            (Some(path), line) => format!("{path}:{line}"),
+            (None, _) => self.id.to_string(),
+        }
+    }
+
     /// The fields as a JSON object.
     pub fn to_object(&self) -> serde_json::Map<String, Value> {
         self.fields().map(|(name, value)| (name.to_owned(), value.clone())).collect()

@@ -1,6 +1,7 @@
 //! The stages, one file each. A stage spawns no task, makes no channel, reads no clock, opens no
 //! socket by itself, and knows no other stage.
 
+mod model;
 mod quality;
 mod read;
 mod settings;
@@ -16,6 +17,7 @@ macro_rules! declare_stages {
 }
 
 declare_stages! {
+    model::Extract,
     read::Read,
     quality::Filter,
     quality::Set,
@@ -25,4 +27,4 @@ declare_stages! {
 }
 
 /// Everything that a pipeline file may name.
-pub const REGISTRY: Registry = Registry { stages: STAGES, providers: &[] };
+pub const REGISTRY: Registry = Registry { stages: STAGES, providers: model::PROVIDERS };

@@ -1,5 +1,8 @@
 //! Templates and conditions over the fields of a record: minijinja, strict about unknown names.
 
+mod fast;
+mod lower;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -31,25 +34,30 @@ pub fn with_params<T>(params: &Value, read: impl FnOnce() -> T) -> T {
 
 /// A condition or computation over the fields of a record: `confidence >= 0.8`.
 #[derive(Clone)]
-pub struct Expr(Arc<Inner<minijinja::Expression<'static, 'static>>>);
+pub struct Expr(Arc<Inner<minijinja::Expression<'static, 'static>, fast::Code>>);
 
 /// A text with places for fields: `{{ kind }}-{{ id }}`.
 #[derive(Clone)]
-pub struct Template(Arc<Inner<Environment<'static>>>);
+pub struct Template(Arc<Inner<Environment<'static>, fast::Parts>>);
 
-struct Inner<T> {
+struct Inner<T, F> {
     text: String,
     /// The names that must come from the record.
     names: Vec<String>,
     params: Jinja,
     compiled: T,
+    /// A shorter way to the same result, for records that allow it.
+    fast: Option<F>,
 }
 
-impl<T> Inner<T> {
+impl<T, F> Inner<T, F> {
     fn context(&self, record: &Record) -> Jinja {
         let fields = self.names.iter().filter_map(|name| {
-            let value = record.lookup(name)?;
-            Some((name.as_str(), Jinja::from(Serde(value))))
+            let value = match record.get(name) {
+                Some(field) if !name.starts_with('_') => Jinja::from(Serde(field)),
+                _ => Jinja::from(Serde(record.lookup(name)?)),
+            };
+            Some((name.as_str(), value))
         });
         let all = fields.chain(std::iter::once(("params", self.params.clone())));
         Jinja::from(all.collect::<std::collections::BTreeMap<&str, Jinja>>())
@@ -71,11 +79,13 @@ fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).build() {
-        environment.set_syntax(syntax);
-    }
+    environment.set_syntax(syntax());
     environment.set_fuel(Some(FUEL));
     environment
+}
+
+fn syntax() -> SyntaxConfig {
+    SyntaxConfig::builder().keep_trailing_newline(true).build().unwrap_or_default()
 }
 
 fn record_names(names: impl IntoIterator<Item = String>) -> Vec<String> {
@@ -91,7 +101,8 @@ impl Expr {
         let compiled = SHARED.get_or_init(environment).compile_expression_owned(text.to_owned())?;
         let names = record_names(compiled.undeclared_variables(false));
         let params = PARAMS.with_borrow(Clone::clone);
-        Ok(Self(Arc::new(Inner { text: text.to_owned(), names, params, compiled })))
+        let fast = lower::expression(text, &params);
+        Ok(Self(Arc::new(Inner { text: text.to_owned(), names, params, compiled, fast })))
     }
 
     /// As it was written.
@@ -101,6 +112,25 @@ impl Expr {
 
     /// The value of the expression.
     pub fn value(&self, record: &Record) -> Result<Value, Failure> {
+        match self.fast(record) {
+            Some(value) => Ok(value.to_json()),
+            None => self.slow_value(record),
+        }
+    }
+
+    /// Whether the expression holds.
+    pub fn holds(&self, record: &Record) -> Result<bool, Failure> {
+        match self.fast(record) {
+            Some(value) => Ok(value.is_true()),
+            None => self.slow_holds(record),
+        }
+    }
+
+    fn fast<'a>(&'a self, record: &'a Record) -> Option<fast::Plain<'a>> {
+        self.0.fast.as_ref()?.eval(record)
+    }
+
+    fn slow_value(&self, record: &Record) -> Result<Value, Failure> {
         self.eval(record)
             .and_then(|value| {
                 serde_json::to_value(&value).map_err(|error| {
@@ -110,8 +140,7 @@ impl Expr {
             .map_err(|error| self.0.failure(record, &error))
     }
 
-    /// Whether the expression holds.
-    pub fn holds(&self, record: &Record) -> Result<bool, Failure> {
+    fn slow_holds(&self, record: &Record) -> Result<bool, Failure> {
         self.eval(record)
             .map(|value| value.is_true())
             .map_err(|error| self.0.failure(record, &error))
@@ -135,7 +164,8 @@ impl Template {
         compiled.add_template_owned("template", text.to_owned())?;
         let names = record_names(compiled.get_template("template")?.undeclared_variables(false));
         let params = PARAMS.with_borrow(Clone::clone);
-        Ok(Self(Arc::new(Inner { text: text.to_owned(), names, params, compiled })))
+        let fast = lower::template(text, &params);
+        Ok(Self(Arc::new(Inner { text: text.to_owned(), names, params, compiled, fast })))
     }
 
     /// As it was written.
@@ -150,6 +180,13 @@ impl Template {
 
     /// The text for a record.
     pub fn render(&self, record: &Record) -> Result<String, Failure> {
+        match self.0.fast.as_ref().and_then(|fast| fast.render(record)) {
+            Some(text) => Ok(text),
+            None => self.slow_render(record),
+        }
+    }
+
+    fn slow_render(&self, record: &Record) -> Result<String, Failure> {
         let template = self.0.compiled.get_template("template");
         template
             .and_then(|template| template.render(self.0.context(record)))
@@ -192,56 +229,4 @@ setting_type!(Expr, "expression");
 setting_type!(Template, "template");
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::testing::record;
-
-    #[test]
-    fn expressions_compute_over_fields() {
-        let row = record(json!({"n": 4, "name": "Ada", "tags": ["a"], "big": 1.5}));
-        for (text, expected) in [
-            ("n + 1", json!(5)),
-            ("n * big", json!(6.0)),
-            ("name ~ '!'", json!("Ada!")),
-            ("n > 3 and name == 'Ada'", json!(true)),
-            ("'a' in tags", json!(true)),
-            ("missing is defined", json!(false)),
-            ("missing | default('x')", json!("x")),
-            ("_id is string", json!(true)),
-        ] {
-            assert_eq!(Expr::new(text).unwrap().value(&row), Ok(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_name_is_a_failure_that_names_it() {
-        let row = record(json!({"n": 4}));
-        for text in ["m > 3", "m", "not m"] {
-            let reason = Expr::new(text).unwrap().holds(&row).unwrap_err().reason;
-            assert_eq!(reason, format!("`{text}`: no field `m` here, only: n"));
-        }
-        assert!(Expr::new("n.m").unwrap().value(&row).is_err());
-        let reason = Template::new("{{ m }}").unwrap().render(&row).unwrap_err().reason;
-        assert_eq!(reason, "`{{ m }}`: no field `m` here, only: n");
-    }
-
-    #[test]
-    fn templates_know_params_and_do_not_escape() {
-        let row = record(json!({"name": "<a> & b"}));
-        let template = with_params(&json!({"x": 1}), || {
-            Template::new("{{ params.x }}: {{ name }}\n").unwrap()
-        });
-        assert_eq!(template.render(&row).as_deref(), Ok("1: <a> & b\n"));
-        assert!(!template.is_constant());
-    }
-
-    #[test]
-    fn a_template_that_loops_for_ever_fails() {
-        let endless =
-            "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
-        let failure = Template::new(endless).unwrap().render(&record(json!({}))).unwrap_err();
-        assert!(failure.reason.contains("fuel"), "{}", failure.reason);
-    }
-}
+mod tests;

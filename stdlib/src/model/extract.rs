@@ -1,0 +1,167 @@
+//! `extract`: find the entities of a schema in each record's text.
+
+use std::sync::Arc;
+
+use flow_engine::prelude::*;
+
+use super::carry::Carry;
+use super::entity::{FIELDS, Origin};
+use super::rules::Rules;
+use super::schema;
+
+/// Finds the entities of a schema in each record's text; each becomes a record of its own.
+///
+/// The model is one of those declared under `models`. `provider: rules` needs no network and no
+/// key: it goes by the cue phrases, patterns and word lists of the schema. `provider: openai` asks
+/// a chat model.
+///
+/// An entity has the fields `id`, `kind`, `name`, `fields` (what its kind asks, null where nothing
+/// is known), `quote` (the sentence that says it), `start` and `end` (where the quote stands in the
+/// text, in characters from 0), `grounded`, `confidence` (from 0 to 1), `mentions` (how many
+/// sentences of the text say it), `source` (the file, and line, that the text came from) and
+/// `method` (`rules`, or the name of the model), and then those of `carry`. Where `grounded` is
+/// true, the characters of the text from `start` to `end` are the quote. A chat model may quote
+/// what the text does not say: then `grounded` is false, `start` and `end` are null and the
+/// confidence is halved.
+///
+/// A text without entities gives nothing and is counted as filtered. One that is empty, or is no
+/// text, is rejected.
+///
+/// The schema names the kinds, in the file or in one of its own:
+///
+/// ```yaml
+/// skip_speakers: [interviewer]       # whose sentences are passed over
+/// kinds:
+///   pain_point:
+///     description: something that hurts people in their work
+///     fields:
+///       severity:                    # or short: [low, high]; or a type: string
+///         enum: [low, high]          # types: string, number, integer, boolean, list
+///         description: how much it hurts
+///         find: {high: nightmare|chaos}
+///     cues: [the biggest problem, frustrat*]   # makes a sentence an entity
+///     hints: [every day]             # only adds to the confidence
+///     unless: [no longer]            # rules the kind out for the sentence
+///     patterns: ['problem is (?<name>[^.,]+)'] # `name` catches the name
+///     weights: {cue: 0.75, hint: 0.3, pattern: 0.8, word: 0.8}
+///   system:
+///     words: {Excel: [Excel, spreadsheet*], SAP: }   # names with their spellings
+/// ```
+///
+/// Phrases and patterns fit whatever the case and the accents; a word that is written with capitals
+/// fits only with them. All of it but `description` and `fields` is for `rules`.
+///
+/// The confidence of `rules` is `1 - (1 - w) * (1 - w) * ..` over the weights of what was found:
+/// one cue 0.75, a cue and a hint 0.825, two cues 0.938. A denial just before it (`not a problem`)
+/// or a question halves it. It says how much speaks for a finding, not how often such findings are
+/// right.
+///
+/// ```yaml
+/// entities:
+///   uses: extract
+///   from: interviews
+///   with:
+///     model: analyst
+///     schema: schemas/business.yaml
+///     text: parts | join
+///     carry: {company: meta.company}
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Extract {
+    /// The model that reads, as it is called under `models`.
+    #[schemars(extend("format" = "model"))]
+    model: String,
+    /// What to look for: a schema of `schemas`, or a file.
+    #[schemars(extend("format" = "schema"))]
+    schema: String,
+    /// Where the text is: a field, or an expression over fields. Without it, the field `text`.
+    #[serde(default)]
+    text: Option<Expr>,
+    /// Fields that every entity takes along from its record: a list of them, or a map from names
+    /// to expressions.
+    #[serde(default)]
+    carry: Carry,
+}
+
+impl Config for Extract {
+    const NAME: &'static str = "extract";
+    const SHAPE: Shape = Shape::Map;
+
+    fn fields(settings: &Value) -> Fields {
+        let mut fields: Vec<String> = FIELDS.iter().map(|&name| name.to_owned()).collect();
+        fields.extend(Carry::names(settings.get("carry")));
+        Fields::Exactly(fields)
+    }
+
+    fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
+        if let Some(name) = self.carry.taken(&FIELDS) {
+            let message = format!("every entity has a field `{name}` already");
+            return Err(BuildError::setting("carry", message).help("carry it under another name"));
+        }
+        let text = match self.text {
+            Some(text) => text,
+            None => {
+                Expr::new("text").map_err(|error| BuildError::setting("text", error.to_string()))?
+            }
+        };
+        let input = Input { text, carry: self.carry };
+        let model = build.model(&self.model)?;
+        let (schema, source) = schema::load(build, "schema", &self.schema)?;
+        match model.provider.value.as_str() {
+            "rules" => {
+                let rules = Rules::new(schema, &source).map_err(BuildError::File)?;
+                Ok(Stage::Heavy(Arc::new(ByRules { input, rules })))
+            }
+            other => {
+                let message = format!("`{}` is of `{other}`, which cannot extract", self.model);
+                Err(BuildError::setting("model", message))
+            }
+        }
+    }
+}
+
+/// What is taken from a record.
+#[derive(Debug)]
+pub(crate) struct Input {
+    text: Expr,
+    carry: Carry,
+}
+
+impl Input {
+    /// The text to read.
+    pub(crate) fn text(&self, record: &Record) -> Result<String, Failure> {
+        let is = match self.text.value(record)? {
+            Value::String(text) if !text.trim().is_empty() => return Ok(text),
+            Value::String(_) => "is empty",
+            Value::Null => "is null, not a text",
+            Value::Bool(_) => "is true or false, not a text",
+            Value::Number(_) => "is a number, not a text",
+            Value::Array(_) => "is a list, not a text",
+            Value::Object(_) => "is an object, not a text",
+        };
+        Err(Failure::bad(format!("`{}` {is}", self.text.text())))
+    }
+
+    /// What its entities have besides.
+    pub(crate) fn origin<'a>(
+        &self,
+        record: &'a Record,
+        method: &'a str,
+    ) -> Result<Origin<'a>, Failure> {
+        Ok(Origin { record, carried: self.carry.values(record)?, method })
+    }
+}
+
+/// Extracts without asking anybody.
+struct ByRules {
+    input: Input,
+    rules: Rules,
+}
+
+impl Heavy for ByRules {
+    fn apply(&self, record: &Record) -> Result<Vec<Record>, Failure> {
+        let text = self.input.text(record)?;
+        Ok(self.input.origin(record, "rules")?.records(self.rules.read(&text)))
+    }
+}

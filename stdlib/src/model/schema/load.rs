@@ -1,0 +1,55 @@
+//! Where an entity schema comes from: the pipeline's `schemas`, or a file of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use flow_dsl::SourceFile;
+use flow_dsl::tree::Node;
+use flow_engine::registry::{Build, BuildError};
+
+use super::{EntitySchema, read};
+
+/// The largest schema file, in bytes.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// The schema that a setting names, with the file that its spans point into.
+pub(crate) fn load(
+    build: &Build<'_>,
+    setting: &str,
+    name: &str,
+) -> Result<(EntitySchema, Arc<SourceFile>), BuildError> {
+    let declared = build.schemas.iter().find(|(declared, _)| declared.value == name);
+    let (node, source) = match declared {
+        Some((_, node)) => {
+            let source = node.source.as_ref().unwrap_or(build.source);
+            (node.clone(), Arc::clone(source))
+        }
+        None => parse(build, setting, name)?,
+    };
+    let schema = read(&node, &source).map_err(BuildError::File)?;
+    Ok((schema, source))
+}
+
+fn parse(
+    build: &Build<'_>,
+    setting: &str,
+    name: &str,
+) -> Result<(Node, Arc<SourceFile>), BuildError> {
+    let bytes = bytes(&build.path(name)).map_err(|reason| {
+        let refusal = BuildError::setting(setting, format!("`{name}` cannot be read: {reason}"));
+        refusal
+            .help("name a schema under `schemas:`, or a file; paths start at the pipeline's folder")
+    })?;
+    let source = flow_dsl::parse::decode(name, bytes)
+        .map_err(|diagnostic| BuildError::File(vec![*diagnostic]))?;
+    let (node, diagnostics) = flow_dsl::parse::yaml(&source);
+    if diagnostics.is_empty() { Ok((node, source)) } else { Err(BuildError::File(diagnostics)) }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > MOST_BYTES {
+        return Err(format!("it has {size} bytes, more than 4 MiB"));
+    }
+    std::fs::read(path).map_err(|error| error.to_string())
+}
