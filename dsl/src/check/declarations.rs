@@ -84,10 +84,10 @@ impl Checker<'_> {
             Value::Bad => return None,
             Value::Null => return Some(SecretFrom::Env(name.clone())),
             Value::String(word) if word == "env" => return Some(SecretFrom::Env(name.clone())),
-            Value::String(word) => {
+            Value::String(_) => {
                 let message = format!("`{name}` must say where the secret comes from");
                 let found = self.on(node, Code::F0205, message).help(format!(
-                    "write `{name}: {{env: {word}}}` for an environment variable; never the secret itself"
+                    "write `{name}: {{env: VARIABLE}}`, `{{file: PATH}}` or `{{command: [...]}}`; never the secret itself"
                 ));
                 self.push(found);
                 return None;

@@ -92,6 +92,10 @@ impl<'a> Checker<'a> {
                 return draft;
             }
         }
+        if let Some(block) = node.entries().iter().find(|inner| inner.key.value == "each") {
+            self.later(block, "`each`");
+            return draft;
+        }
         self.stage_of(&mut draft);
         let mut hints = Hints::default();
         for inner in node.entries() {
@@ -136,9 +140,9 @@ impl<'a> Checker<'a> {
         let excused = inner.any(|inner| {
             let key = inner.key.value.as_str();
             let known = keys::HINTS.contains(&key) || keys::NODE.contains(&key);
-            // `stages` and `output` are there instead of it in an `each` block.
+            // `stages` stands instead of it in a block of nodes.
             key.is_empty()
-                || matches!(key, "each" | "stages")
+                || key == "stages"
                 || !known && (inner.value.value == Value::Bad || closest(key, ["uses"]).is_some())
         });
         if !excused {

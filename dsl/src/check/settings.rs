@@ -52,7 +52,13 @@ impl Checker<'_> {
             Value::Bad => node.clone(),
             _ => {
                 let found = self.wrong_type(node, "`with`", "a map of the stage's settings");
-                self.push(found);
+                let text = node.as_str().unwrap_or_default();
+                self.push(match text.split_once(' ') {
+                    Some((key, value)) if !key.is_empty() => {
+                        found.help(format!("is a `:` missing? write `{key}: {value}`"))
+                    }
+                    _ => found.help("write `with: {NAME: VALUE}`"),
+                });
                 Node::new(Value::Bad, node.span)
             }
         }

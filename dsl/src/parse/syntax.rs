@@ -222,7 +222,7 @@ impl Stop<'_> {
             message: format!("more than {} brackets stand inside each other", super::MAX_DEPTH),
             label: "",
             help: "split it: no pipeline needs so many".to_owned(),
-            repair: Repair::Lines(from..self.text.len()),
+            repair: Repair::Tail(from),
         }
     }
 
@@ -304,7 +304,8 @@ impl Stop<'_> {
         let here = self.line();
         let word = lines::first_word(self.text, &here);
         let value = lines::value(self.text, &here);
-        if self.at > word.start {
+        let item = self.text[word.start..].starts_with("- ");
+        if self.at > word.start && !(item && self.at <= word.end + 1) {
             let template = self.text[value.clone()].starts_with("{{");
             let from = value.start.min(self.at);
             return Mistake {
@@ -320,7 +321,6 @@ impl Stop<'_> {
                 repair: Repair::Value(from..self.rest(self.at).end),
             };
         }
-        let item = self.text[word.start..].starts_with("- ");
         Mistake {
             code: Code::F0101,
             message: if item {

@@ -29,9 +29,8 @@ pub fn yaml(source: &Arc<SourceFile>) -> (Node, Vec<Diagnostic>) {
     }
     let mut patch = Patch::new(&source.text);
     if source.text.starts_with('\u{feff}') {
-        patch.apply(&Repair::Space(0..'\u{feff}'.len_utf8()));
-        // Three spaces would indent the first line.
-        patch.text.replace_range(0..3, "\n\n\n");
+        // Spaces would indent the first line.
+        patch.text.replace_range(0..'\u{feff}'.len_utf8(), "\n\n\n");
     }
     let mut diagnostics = Vec::new();
     for attempt in 0.. {
@@ -46,7 +45,7 @@ pub fn yaml(source: &Arc<SourceFile>) -> (Node, Vec<Diagnostic>) {
             }
             Err(failed) => {
                 let repair = if attempt >= ATTEMPTS {
-                    Repair::Lines(lines::line(&patch.text, failed.at).start..patch.text.len())
+                    Repair::Tail(lines::line(&patch.text, failed.at).start)
                 } else if failed.silent {
                     failed.give_up
                 } else {
@@ -108,8 +107,10 @@ fn read(source: &Arc<SourceFile>, patch: &Patch) -> Result<(Node, Vec<Diagnostic
                     builder.open().into_iter().map(|at| patch.patched(at)).collect();
                 let stop = Stop { text, at, info: error.info(), open: &open, scalar };
                 let mistake = stop.mistake();
-                let silent = patch.is_mended(at) || patch.is_mended(mistake.at.start);
-                let give_up = stop.give_up_line();
+                let here = patch.is_mended(at);
+                let silent = here || patch.is_mended(mistake.at.start);
+                // A bracket of a mended line is closed there; the line of `at` is innocent.
+                let give_up = if here { stop.give_up_line() } else { mistake.repair.clone() };
                 return Err(Failed { at, mistake, silent, give_up }.into());
             }
         }
