@@ -6,6 +6,7 @@ use flow_engine::prelude::*;
 
 use super::carry::Carry;
 use super::entity::{FIELDS, Origin};
+use super::openai::ByChat;
 use super::rules::Rules;
 use super::schema;
 
@@ -82,6 +83,9 @@ pub(crate) struct Extract {
     /// to expressions.
     #[serde(default)]
     carry: Carry,
+    /// Further instructions for a chat model; may have places for fields of the record.
+    #[serde(default)]
+    instructions: Option<Template>,
 }
 
 impl Config for Extract {
@@ -109,7 +113,16 @@ impl Config for Extract {
         let model = build.model(&self.model)?;
         let (schema, source) = schema::load(build, "schema", &self.schema)?;
         match model.provider.value.as_str() {
+            "openai" => {
+                let chat = ByChat::new(model, build, schema, input, self.instructions)?;
+                Ok(Stage::Call(Arc::new(chat)))
+            }
             "rules" => {
+                if self.instructions.is_some() {
+                    let message = format!("`{}` is `rules`, which follow none", self.model);
+                    return Err(BuildError::setting("instructions", message)
+                        .help("write cues into the schema, or name a chat model"));
+                }
                 let rules = Rules::new(schema, &source).map_err(BuildError::File)?;
                 Ok(Stage::Heavy(Arc::new(ByRules { input, rules })))
             }
@@ -129,6 +142,12 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// The text of a field, and nothing carried.
+    #[cfg(test)]
+    pub(crate) fn of(text: &str) -> Self {
+        Self { text: Expr::new(text).unwrap(), carry: Carry::default() }
+    }
+
     /// The text to read.
     pub(crate) fn text(&self, record: &Record) -> Result<String, Failure> {
         let is = match self.text.value(record)? {

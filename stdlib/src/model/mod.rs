@@ -5,6 +5,7 @@ mod confidence;
 mod entity;
 mod extract;
 mod name;
+mod openai;
 mod phrases;
 mod plain;
 mod rules;
@@ -18,7 +19,7 @@ use flow_engine::prelude::json;
 pub(crate) use extract::Extract;
 
 /// The models that a file may declare.
-pub(crate) const PROVIDERS: &[fn() -> ProviderSpec] = &[rules_spec];
+pub(crate) const PROVIDERS: &[fn() -> ProviderSpec] = &[rules_spec, openai::spec];
 
 /// The embedded default: deterministic, no key, no network.
 fn rules_spec() -> ProviderSpec {

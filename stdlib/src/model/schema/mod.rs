@@ -1,6 +1,7 @@
 //! What kinds of entity there are: an entity schema, read and checked.
 
 mod load;
+mod lower;
 mod read;
 mod values;
 
@@ -8,6 +9,7 @@ use flow_dsl::Span;
 use regex::Regex;
 
 pub(crate) use load::load;
+pub(crate) use lower::answer_schema;
 pub(crate) use read::read;
 
 /// The kinds of entity that are looked for, and how each is recognised.
