@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test stops at the first thing that is off")]
 
 mod check;
+mod doctor;
 mod folder;
 mod help;
 mod plan;

@@ -80,6 +80,24 @@ fn too_many_failures_have_an_exit_code_of_their_own() {
 }
 
 #[test]
+fn a_secret_that_is_not_set_is_asked_for_before_the_run() {
+    let folder = Folder::small();
+    let models = "secrets:\n  KEY: {env: FLOW_TEST_UNSET_KEY}\nmodels:\n  far: {provider: openai, \
+                  model: m, base_url: \"http://127.0.0.1:9\", key: KEY}\n";
+    let found =
+        "  found:\n    uses: extract\n    from: big\n    with: {model: far, schema: s.yaml}\n";
+    let text = SMALL.replace("stages:", &format!("{models}stages:"));
+    let text = text
+        .replace("  saved:", &format!("{found}  saved:"))
+        .replace("from: big\n    with: {to", "from: found\n    with: {to");
+    folder.file("keyed.yaml", text);
+    folder.file("s.yaml", "kinds:\n  person:\n    description: somebody\n");
+    let answer = folder.flow("run keyed.yaml");
+    assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{}", answer.err);
+    assert!(answer.err.contains("F0503"), "{}", answer.err);
+}
+
+#[test]
 fn logs_go_to_stderr_when_they_are_asked_for() {
     let folder = Folder::small();
     assert_eq!(folder.flow("run small.yaml --log trace --progress none").code, 0);
