@@ -171,6 +171,13 @@ fn put<'p>(root: &mut Node, path: &'p [Spanned<String>], value: &Node) -> Result
         return Err(Lost { word: section, message, near });
     }
     let named = NAMED.contains(&section.value.as_str());
+    if named && root.get(&section.value).is_none() {
+        if root.entries().iter().any(|entry| entry.key.value.is_empty()) {
+            return Ok(());
+        }
+        let message = format!("the file declares no `{}`", section.value);
+        return Err(Lost { word: section, message, near: None });
+    }
     let Some(mut place) = child(root, section, value, path.len() == 1) else { return Ok(()) };
     if place.value == Value::Bad {
         return Ok(());
