@@ -59,9 +59,9 @@ pub fn rate(text: &str) -> Option<Rate> {
     let per = per.trim();
     let per = match per {
         "s" | "sec" | "second" => Duration::from_secs(1),
-        "m" | "min" | "minute" => Duration::from_secs(60),
-        "h" | "hour" => Duration::from_secs(3600),
-        "d" | "day" => Duration::from_secs(86_400),
+        "m" | "min" | "minute" => Duration::from_mins(1),
+        "h" | "hour" => Duration::from_hours(1),
+        "d" | "day" => Duration::from_hours(24),
         other => duration(other).filter(|per| !per.is_zero())?,
     };
     Some(Rate { count, per })
@@ -122,14 +122,14 @@ mod tests {
 
     #[test]
     fn rates_ranges_and_shares() {
-        assert_eq!(rate("50/min"), Some(Rate { count: 50.0, per: Duration::from_secs(60) }));
+        assert_eq!(rate("50/min"), Some(Rate { count: 50.0, per: Duration::from_mins(1) }));
         assert_eq!(rate("2/10s"), Some(Rate { count: 2.0, per: Duration::from_secs(10) }));
         for text in ["50", "0/s", "-1/s", "5/", "5/0s", "x/min"] {
             assert_eq!(rate(text), None, "{text}");
         }
         assert_eq!(
             duration_range("1s..60s"),
-            Some((Duration::from_secs(1), Duration::from_secs(60)))
+            Some((Duration::from_secs(1), Duration::from_mins(1)))
         );
         assert_eq!(duration_range("60s..1s"), None);
         assert_eq!(share("5%"), Some(Share(0.05)));

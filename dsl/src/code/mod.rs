@@ -123,15 +123,10 @@ pub fn markdown() -> String {
         ("F04", "Hints"),
         ("F05", "What only shows when the plan is made"),
     ] {
-        text.push_str(&format!("\n## {title}\n"));
+        text.extend(["\n## ", title, "\n"]);
         for code in Code::ALL.iter().filter(|code| code.name().starts_with(family)) {
             let kind = if code.severity() == Severity::Warning { " (warning)" } else { "" };
-            text.push_str(&format!(
-                "\n### {}: {}{kind}\n\n{}",
-                code.name(),
-                code.title(),
-                code.page()
-            ));
+            text.extend(["\n### ", code.name(), ": ", code.title(), kind, "\n\n", code.page()]);
         }
     }
     text

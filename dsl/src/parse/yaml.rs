@@ -153,11 +153,10 @@ fn poison_key(node: &mut Node, span: Span) {
     };
     let place = entries.iter_mut().rev().find(|entry| entry.key.span.start <= span.start);
     match place {
-        Some(entry) if entry.key.span.start == span.start => {
-            if entry.value.value == Value::Null {
-                entry.value.value = Value::Bad;
-            }
+        Some(entry) if entry.key.span.start == span.start && entry.value.value == Value::Null => {
+            entry.value.value = Value::Bad;
         }
+        Some(entry) if entry.key.span.start == span.start => {}
         Some(entry) => poison_key(&mut entry.value, span),
         None => {}
     }
