@@ -1,5 +1,7 @@
 //! The corpus of broken files: what is said of each, word for word.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its cases must fail")]
+
 #[path = "../dsl/tests/catalog/mod.rs"]
 mod catalog;
 #[path = "../cli/render.rs"]
@@ -111,10 +113,12 @@ fn every_code_has_a_case() {
     let seen: BTreeSet<Code> =
         files().iter().flat_map(|path| diagnose(path).1).map(|found| found.code).collect();
     // Found by `plan`, or only in a file too large to keep.
-    let elsewhere = [Code::F0106, Code::F0501, Code::F0502, Code::F0503];
+    let elsewhere = |code: Code| {
+        code == Code::F0106 || (code.name().starts_with("F05") && code != Code::F0504)
+    };
     let missing: Vec<&str> = Code::ALL
         .iter()
-        .filter(|code| !seen.contains(code) && !elsewhere.contains(code))
+        .filter(|code| !seen.contains(code) && !elsewhere(**code))
         .map(|code| code.name())
         .collect();
     assert_eq!(missing, Vec::<&str>::new());

@@ -61,7 +61,8 @@ impl Checker<'_> {
                 || unknown && entry.value.value == Value::Bad
         });
         if !excused {
-            let first = root.entries().first().map_or(root.span, |entry| entry.key.span);
+            let mut own = root.entries().iter().filter(|entry| entry.value.source.is_none());
+            let first = own.next().map_or(root.span, |entry| entry.key.span);
             let found = self.at(root, first, Code::F0203, format!("the file has no `{key}`"));
             self.push(found.help(help));
         }

@@ -6,6 +6,7 @@ mod format;
 mod hints;
 mod keys;
 mod loops;
+mod meaning;
 mod models;
 mod nodes;
 mod overrides;

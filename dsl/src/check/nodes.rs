@@ -61,9 +61,11 @@ impl<'a> Checker<'a> {
     }
 
     fn no_nodes(&mut self, root: &Node) {
-        let key = root.entries().iter().find(|entry| entry.key.value == "stages");
-        let span = key.map_or(root.span, |entry| entry.key.span);
-        let found = self.at(root, span, Code::F0203, "the pipeline has no nodes");
+        let Some(key) = root.entries().iter().find(|entry| entry.key.value == "stages") else {
+            return;
+        };
+        let message = "the pipeline has no nodes";
+        let found = self.at(&key.value, key.key.span, Code::F0203, message);
         self.push(found.help("declare one: `NAME: {uses: STAGE, with: {...}}`"));
     }
 

@@ -50,7 +50,7 @@ impl Patch {
     /// A text not mended yet.
     pub(super) fn new(text: &str) -> Self {
         Self {
-            text: text.to_owned(),
+            text: with_line_feeds(text),
             poison: Vec::new(),
             inserted: Vec::new(),
             mended: BTreeSet::new(),
@@ -194,6 +194,17 @@ impl Patch {
         self.text = text;
         self.inserted = added;
     }
+}
+
+/// A carriage return alone ends a line too; as a line feed it is one for everybody.
+fn with_line_feeds(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        let alone = character == '\r' && rest.peek() != Some(&'\n');
+        out.push(if alone { '\n' } else { character });
+    }
+    out
 }
 
 #[cfg(test)]
