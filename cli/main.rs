@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod draw;
 mod exit;
+mod explain;
 mod file;
 mod graph;
 mod load;
@@ -102,6 +103,7 @@ fn dispatch(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
         Some(("stages", matches)) => stages::stages(matches),
         Some(("doctor", matches)) if !matches.contains_id("file") => doctor::doctor(matches, None),
         Some(("doctor", matches)) => doctor::doctor(matches, Some(&the_one(matches, files)?)),
+        Some(("explain", matches)) => explain::explain(matches),
         Some(("completions", matches)) => completions::completions(matches),
         _ => Ok(Exit::Wrong),
     }

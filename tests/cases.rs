@@ -113,9 +113,8 @@ fn every_code_has_a_case() {
     let seen: BTreeSet<Code> =
         files().iter().flat_map(|path| diagnose(path).1).map(|found| found.code).collect();
     // Found by `plan`, or only in a file too large to keep.
-    let elsewhere = |code: Code| {
-        code == Code::F0106 || (code.name().starts_with("F05") && code != Code::F0504)
-    };
+    let elsewhere =
+        |code: Code| code == Code::F0106 || (code.name().starts_with("F05") && code != Code::F0504);
     let missing: Vec<&str> = Code::ALL
         .iter()
         .filter(|code| !seen.contains(code) && !elsewhere(**code))

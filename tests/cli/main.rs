@@ -6,5 +6,8 @@ mod check;
 mod doctor;
 mod folder;
 mod help;
+mod model_server;
+mod models;
 mod plan;
 mod run;
+mod together;
