@@ -2,8 +2,10 @@
 //! socket by itself, and knows no other stage.
 
 mod model;
+mod part;
 mod quality;
 mod read;
+mod report;
 mod settings;
 mod store;
 mod text;
@@ -22,6 +24,7 @@ declare_stages! {
     quality::Filter,
     quality::Set,
     quality::Take,
+    report::Report,
     store::Store,
     text::Chunk,
 }

@@ -9,7 +9,7 @@ mod openai;
 mod phrases;
 mod plain;
 mod rules;
-mod schema;
+pub(crate) mod schema;
 mod sentences;
 mod value;
 

@@ -6,8 +6,8 @@ use flow_engine::prelude::*;
 use flow_engine::report::NodeReport;
 
 use super::cell;
-use super::part::Part;
 use super::row::{Columns, Row};
+use crate::part::Part;
 
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 256 * 1024;

@@ -2,7 +2,6 @@
 
 mod cell;
 mod file;
-mod part;
 mod row;
 mod sqlite;
 mod store;

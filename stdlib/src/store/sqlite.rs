@@ -9,9 +9,9 @@ use flow_engine::prelude::*;
 use flow_engine::report::NodeReport;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::part::folder_of;
 use super::row::{self, Columns, Row};
 use super::table::{Table, Trouble};
+use crate::part::folder_of;
 
 /// How long a writer waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(30);

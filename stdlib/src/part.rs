@@ -8,7 +8,7 @@ use flow_engine::stage::StageError;
 
 /// A file under way. Its part file is locked, so that two writers of one target are told.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(crate) struct Part {
     /// As the user wrote it.
     to: String,
     target: PathBuf,
@@ -18,14 +18,14 @@ pub(super) struct Part {
 
 impl Part {
     /// Touches nothing yet.
-    pub(super) fn new(to: &str, target: PathBuf) -> Self {
+    pub(crate) fn new(to: &str, target: PathBuf) -> Self {
         let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let beside = target.with_file_name(format!(".{name}.part"));
         Self { to: to.to_owned(), target, beside, file: None }
     }
 
     /// Writes bytes at the end.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), StageError> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), StageError> {
         if self.file.is_none() {
             self.file = Some(self.open()?);
         }
@@ -34,7 +34,7 @@ impl Part {
     }
 
     /// Puts the file in its place, on disk.
-    pub(super) fn commit(&mut self) -> Result<(), StageError> {
+    pub(crate) fn commit(&mut self) -> Result<(), StageError> {
         self.write(&[])?;
         let put = |file: &File| {
             file.sync_all()?;
@@ -49,7 +49,7 @@ impl Part {
     }
 
     /// Removes what was written; what stood in its place stays.
-    pub(super) fn abort(&mut self) {
+    pub(crate) fn abort(&mut self) {
         if self.file.take().is_some() {
             let _ = fs::remove_file(&self.beside);
         }
@@ -105,7 +105,7 @@ impl Drop for Part {
 }
 
 /// The folder that a path lies in; `.` for a bare name.
-pub(super) fn folder_of(path: &Path) -> &Path {
+pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
         Some(folder) => folder,

@@ -1,0 +1,206 @@
+//! `report`: what a run has found, counted and validated.
+
+use std::path::PathBuf;
+
+use flow_engine::prelude::*;
+use flow_engine::report::NodeReport;
+
+use super::content::Content;
+use super::tally::Tally;
+use super::{markdown, workbook};
+use crate::model::schema;
+use crate::part::Part;
+use crate::settings::OneOrMany;
+
+/// Counts what a run has found, validates it, and writes it down as JSON, XLSX or Markdown.
+///
+/// Its ports: `in` takes the entities; `inputs`, the records that they were to be found in, so that
+/// an input without any entity is named; `rejects`, the `.failed` of the other nodes, so that each
+/// reject is named with its reason. The last two need not be wired.
+///
+/// The report holds the number of entities of each kind and of each input, the most frequent names
+/// of each kind (whatever their case), all rejects, the account of every node, by which method the
+/// entities were found, and a validation: every expected kind has data; every input was processed
+/// or stands among the rejects; every reject of the run is named; every record is accounted for.
+///
+/// It keeps counts, not records. The files are written beside their places and put there when the
+/// whole run has ended well. The same records give the same report, in whatever order they came.
+///
+/// ```yaml
+/// summary:
+///   uses: report
+///   from: {in: confident, inputs: interviews, rejects: [interviews.failed, entities.failed]}
+///   with: {to: [out/report.json, out/report.xlsx, out/report.md], schema: schemas/business.yaml}
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Report {
+    /// A file or several: `.json`, `.xlsx` or `.md`.
+    #[schemars(extend("format" = "path"))]
+    to: OneOrMany,
+    /// The title of the report; without it, `Report`.
+    #[serde(default)]
+    title: Option<String>,
+    /// The field to count by; without it, `kind`.
+    #[serde(default)]
+    by: Option<String>,
+    /// The field with the names; without it, `name`.
+    #[serde(default)]
+    name: Option<String>,
+    /// How many of the most frequent names are listed; without it, 10.
+    #[serde(default)]
+    top: Option<usize>,
+    /// Kinds that must have data.
+    #[serde(default)]
+    expect: Vec<String>,
+    /// An entity schema whose kinds must have data.
+    #[serde(default)]
+    #[schemars(extend("format" = "schema"))]
+    schema: Option<String>,
+}
+
+impl Config for Report {
+    const NAME: &'static str = "report";
+    const SHAPE: Shape = Shape::Sink;
+    const PORTS: &'static [PortSpec] = &[
+        PortSpec { name: "in", required: true },
+        PortSpec { name: "inputs", required: false },
+        PortSpec { name: "rejects", required: false },
+    ];
+
+    fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
+        let mut files: Vec<Target> = Vec::new();
+        for to in self.to.0 {
+            let target = Target { path: build.path(&to), format: Format::of(&to)?, to };
+            if files.iter().any(|other| other.path == target.path) {
+                return Err(BuildError::setting("to", format!("names `{}` twice", target.to)));
+            }
+            files.push(target);
+        }
+        if files.is_empty() {
+            return Err(BuildError::setting("to", "names no file")
+                .help("Name one such as `out/report.md`."));
+        }
+        let mut expect = self.expect;
+        if let Some(name) = &self.schema {
+            let (schema, _) = schema::load(build, "schema", name)?;
+            expect.extend(schema.kinds.into_iter().map(|kind| kind.name));
+        }
+        let mut seen = std::collections::HashSet::new();
+        expect.retain(|kind| seen.insert(kind.clone()));
+        let by = self.by.unwrap_or_else(|| "kind".to_owned());
+        let name = self.name.unwrap_or_else(|| "name".to_owned());
+        Ok(Stage::Sink(Box::new(Writer {
+            files,
+            title: self.title.unwrap_or_else(|| "Report".to_owned()),
+            top: self.top.unwrap_or(10),
+            expect,
+            tally: Tally::new(by, name),
+        })))
+    }
+}
+
+/// What a file is to hold.
+#[derive(Debug, Clone, Copy)]
+enum Format {
+    Json,
+    Markdown,
+    Workbook,
+}
+
+impl Format {
+    fn of(to: &str) -> Result<Self, BuildError> {
+        let ending = PathBuf::from(to).extension().unwrap_or_default().to_ascii_lowercase();
+        match ending.to_str() {
+            _ if to.contains('\0') => Err(BuildError::setting("to", "holds a null character")),
+            Some("json") => Ok(Self::Json),
+            Some("md" | "markdown") => Ok(Self::Markdown),
+            Some("xlsx") => Ok(Self::Workbook),
+            _ => Err(BuildError::setting("to", format!("`{to}` has no ending that is known"))
+                .help("End it in `.json`, `.xlsx` or `.md`.")),
+        }
+    }
+}
+
+struct Target {
+    /// As the user wrote it.
+    to: String,
+    path: PathBuf,
+    format: Format,
+}
+
+struct Writer {
+    files: Vec<Target>,
+    title: String,
+    top: usize,
+    expect: Vec<String>,
+    tally: Tally,
+}
+
+impl Target {
+    /// What the file is to hold.
+    fn bytes(&self, content: &Content) -> Result<Vec<u8>, StageError> {
+        let broke =
+            |message: String| StageError::new(format!("`{}` cannot be made: {message}", self.to));
+        match self.format {
+            Format::Json => {
+                let json = serde_json::to_vec_pretty(content);
+                let mut json = json.map_err(|error| broke(error.to_string()))?;
+                json.push(b'\n');
+                Ok(json)
+            }
+            Format::Markdown => Ok(markdown::write(content).into_bytes()),
+            Format::Workbook => workbook::write(content).map_err(|error| broke(error.to_string())),
+        }
+    }
+}
+
+impl Sink for Writer {
+    fn survey(&self) -> String {
+        self.files.iter().map(|target| target.to.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    fn targets(&self) -> Vec<PathBuf> {
+        self.files.iter().map(|target| target.path.clone()).collect()
+    }
+
+    fn write(
+        &mut self,
+        port: usize,
+        batch: Vec<Record>,
+    ) -> Result<Vec<(Record, Failure)>, StageError> {
+        let mut refused = Vec::new();
+        for record in batch {
+            match port {
+                0 => {
+                    if let Err(failure) = self.tally.entity(&record) {
+                        refused.push((record, failure));
+                    }
+                }
+                1 => self.tally.input(&record),
+                _ => self.tally.reject(&record),
+            }
+        }
+        Ok(refused)
+    }
+
+    fn commit(&mut self, nodes: &[NodeReport]) -> Result<Vec<Written>, StageError> {
+        let content = Content::new(&self.title, &self.tally, self.top, &self.expect, nodes);
+        let mut parts = Vec::new();
+        for target in &self.files {
+            let mut part = Part::new(&target.to, target.path.clone());
+            part.write(&target.bytes(&content)?)?;
+            parts.push(part);
+        }
+        let mut written = Vec::new();
+        for (part, target) in parts.iter_mut().zip(&self.files) {
+            part.commit()?;
+            written.push(Written { to: target.to.clone(), records: content.entities });
+        }
+        Ok(written)
+    }
+
+    fn abort(&mut self) -> Vec<Written> {
+        Vec::new()
+    }
+}
