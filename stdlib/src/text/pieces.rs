@@ -48,15 +48,12 @@ impl Pieces {
                     start: characters + piece.char_offset,
                 }),
             );
-            match again {
-                Some(piece) => {
-                    at += piece.byte_offset;
-                    characters += piece.char_offset;
-                }
-                None => {
-                    at = end;
-                    characters += window.chars().count();
-                }
+            if let Some(piece) = again {
+                at += piece.byte_offset;
+                characters += piece.char_offset;
+            } else {
+                at = end;
+                characters += window.chars().count();
             }
         }
         pieces
