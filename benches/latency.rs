@@ -12,8 +12,10 @@
     reason = "a bench prints, and stops at the first thing that is off"
 )]
 
-#[path = "../tests/support/model.rs"]
-mod model;
+#[path = "../tests/cli/model_server.rs"]
+#[expect(dead_code, reason = "faults and counters are for the tests")]
+mod model_server;
+#[expect(dead_code, reason = "this bench measures neither peaks nor medians")]
 mod support;
 
 use std::io::Write;
@@ -21,7 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{ModelServer, Reply};
+use model_server::{ModelServer, Reply};
 use serde_json::{Value, json};
 use support::measure;
 

@@ -61,7 +61,16 @@ pub(crate) fn command() -> Command {
                 .display_order(900)
                 .help("Log to stderr: `info`, `debug`, or by module, `flow_engine=trace`"),
         )
-        .subcommands([run(), check(), plan(), graph(), stages(), doctor(), completions()])
+        .subcommands([
+            run(),
+            check(),
+            plan(),
+            graph(),
+            stages(),
+            doctor(),
+            explain(),
+            completions(),
+        ])
 }
 
 /// The words for which `command` has flags of its own.
@@ -139,6 +148,18 @@ fn doctor() -> Command {
         .after_help("Examples:\n  flow doctor\n  flow doctor interviews.yaml --profile openai")
         .arg(file_arg().help("A pipeline file"));
     with_inputs(command)
+}
+
+fn explain() -> Command {
+    Command::new("explain")
+        .about("Print the page of a diagnostic's code: why it is a mistake, an example, the cure")
+        .after_help("Example:\n  flow explain F0301")
+        .arg(
+            Arg::new("code")
+                .value_name("CODE")
+                .required(true)
+                .help("The code in brackets behind `error`, as F0301"),
+        )
 }
 
 fn completions() -> Command {

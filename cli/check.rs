@@ -1,7 +1,7 @@
 //! `flow check`: find every mistake in pipeline files.
 
 use clap::ArgMatches;
-use flow_dsl::{Diagnostic, Inputs};
+use flow_dsl::Inputs;
 
 use crate::exit::{Exit, Trouble};
 use crate::load::{Checked, Count, Loaded};
@@ -29,7 +29,7 @@ pub(crate) fn check(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble>
                     exit = Exit::Wrong;
                 }
                 if format != "json" {
-                    show(&file, &checked, count, format)?;
+                    show(&file, &checked, format)?;
                 }
                 all.extend(checked.diagnostics);
             }
@@ -40,16 +40,9 @@ pub(crate) fn check(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble>
         }
     }
     if format == "json" {
-        print_json(&all)?;
+        terminal::out(&render::json(&all))?;
     }
     Ok(exit)
-}
-
-fn print_json(diagnostics: &[Diagnostic]) -> Result<(), Trouble> {
-    let mut text = render::json(diagnostics);
-    text.truncate(text.trim_end().len());
-    text.push('\n');
-    terminal::out(&text)
 }
 
 /// Of the parameters given for several files, those that are for this one: those that it declares,
@@ -64,7 +57,7 @@ fn own(inputs: &Inputs, file: &Loaded, known: &[Vec<String>]) -> Inputs {
     own
 }
 
-fn show(file: &Loaded, checked: &Checked, count: Count, format: &str) -> Result<(), Trouble> {
+fn show(file: &Loaded, checked: &Checked, format: &str) -> Result<(), Trouble> {
     if !checked.diagnostics.is_empty() {
         terminal::err(&match format {
             "short" => render::short(&checked.diagnostics),
@@ -78,17 +71,9 @@ fn show(file: &Loaded, checked: &Checked, count: Count, format: &str) -> Result<
             number::counted(pipeline.nodes.len() as u64, "node")
         )),
         None if format == "text" => {
-            terminal::err(&format!("{}: {}\n", file.path.display(), words(count)));
+            terminal::err(&format!("{}: {}\n", file.name(), render::summary(&checked.diagnostics)));
             Ok(())
         }
         None => Ok(()),
-    }
-}
-
-fn words(count: Count) -> String {
-    let errors = number::counted(count.errors as u64, "error");
-    match count.warnings {
-        0 => errors,
-        warnings => format!("{errors}, {}", number::counted(warnings as u64, "warning")),
     }
 }

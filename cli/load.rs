@@ -1,9 +1,12 @@
 //! From a path to a tree, a checked pipeline, a plan; what is wrong on the way goes to stderr.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flow_dsl::check::{ParamDecl, declared_params};
-use flow_dsl::{Ast, Diagnostic, Inputs, Pipeline, Severity};
+use flow_dsl::parse::decode;
+use flow_dsl::tree::{Node, Value};
+use flow_dsl::{Ast, Diagnostic, Inputs, Pipeline, Severity, SourceFile, Span};
 use flow_engine::plan::Plan;
 use flow_stdlib::REGISTRY;
 
@@ -45,9 +48,17 @@ impl Count {
 impl Loaded {
     /// Reads and parses a file.
     pub(crate) fn read(path: &Path) -> Result<Self, Trouble> {
-        let source = file::read(path)?;
-        let (ast, diagnostics) = flow_dsl::parse(&source);
+        let (name, bytes) = file::read(path)?;
+        let (ast, diagnostics) = match decode(name, bytes) {
+            Ok(source) => flow_dsl::parse(&source),
+            Err(diagnostic) => (nothing(&diagnostic.source), vec![*diagnostic]),
+        };
         Ok(Self { path: path.to_owned(), ast, diagnostics })
+    }
+
+    /// Its name, as messages have it.
+    pub(crate) fn name(&self) -> &str {
+        &self.ast.source.name
     }
 
     /// The parameters that it declares.
@@ -73,6 +84,10 @@ impl Loaded {
     pub(crate) fn pipeline(&self, inputs: &Inputs) -> Result<Pipeline, Exit> {
         let Checked { pipeline, diagnostics } = self.check(inputs);
         complain(&diagnostics);
+        if pipeline.is_none() && Count::of(&diagnostics).errors == 0 {
+            // The checker owes a mistake for every file that it refuses.
+            terminal::err(&format!("error: `{}` is not a pipeline\n", self.name()));
+        }
         pipeline.ok_or(Exit::Wrong)
     }
 
@@ -86,6 +101,12 @@ impl Loaded {
             },
         )
     }
+}
+
+/// The tree of a file that is not text.
+fn nothing(source: &Arc<SourceFile>) -> Ast {
+    let root = Node::new(Value::Bad, Span::default());
+    Ast { source: Arc::clone(source), root, sound: false }
 }
 
 /// Draws mistakes on stderr.

@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod draw;
 mod exit;
+mod explain;
 mod file;
 mod graph;
 mod load;
@@ -70,21 +71,25 @@ fn flow(argv: &[OsString]) -> Result<Exit, Trouble> {
     }
     match command.try_get_matches_from(argv) {
         Ok(matches) => dispatch(&matches, files),
-        Err(error) => Ok(refuse(&error, &files)),
+        Err(error) => refuse(&error, files),
     }
 }
 
 /// A flag may be unknown only because the file that declares it is broken: then that is the news.
-fn refuse(error: &clap::Error, files: &Files) -> Exit {
-    if error.kind() == ErrorKind::UnknownArgument
-        && let Some(broken) = files.iter().flatten().find(|file| file.is_broken())
-        && let Err(exit) = broken.pipeline(&flow_dsl::Inputs::default())
-    {
-        return exit;
+fn refuse(error: &clap::Error, files: Files) -> Result<Exit, Trouble> {
+    if error.kind() == ErrorKind::UnknownArgument {
+        for file in files {
+            let file = file?;
+            if file.is_broken()
+                && let Err(exit) = file.pipeline(&flow_dsl::Inputs::default())
+            {
+                return Ok(exit);
+            }
+        }
     }
     // A reader that went away is no error.
     let _ = error.print();
-    if error.exit_code() == 0 { Exit::Done } else { Exit::Wrong }
+    Ok(if error.exit_code() == 0 { Exit::Done } else { Exit::Wrong })
 }
 
 fn dispatch(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
@@ -98,6 +103,7 @@ fn dispatch(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
         Some(("stages", matches)) => stages::stages(matches),
         Some(("doctor", matches)) if !matches.contains_id("file") => doctor::doctor(matches, None),
         Some(("doctor", matches)) => doctor::doctor(matches, Some(&the_one(matches, files)?)),
+        Some(("explain", matches)) => explain::explain(matches),
         Some(("completions", matches)) => completions::completions(matches),
         _ => Ok(Exit::Wrong),
     }

@@ -264,7 +264,7 @@ mod tests {
         let mut drawing = samples::interviews();
         let template = drawing.nodes.len();
         for nth in 0..992_usize {
-            let from = (nth * 7919) % (nth + template);
+            let from = nth + template - 1 - nth * 7 % 20.min(nth + template);
             drawing.nodes.push(Node {
                 name: format!("node{nth}"),
                 stage: "set".to_owned(),
@@ -280,6 +280,6 @@ mod tests {
         let start = Instant::now();
         assert!(svg(&drawing).len() > 100_000);
         // Unoptimised and on a busy machine; a release build takes a tenth of it.
-        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     }
 }

@@ -51,6 +51,7 @@ impl Span {
     }
 
     /// A part of this span, `start..end` bytes from its beginning.
+    #[must_use]
     pub const fn part(self, start: usize, end: usize) -> Self {
         Self { start: self.start + start, end: self.start + end }
     }

@@ -9,7 +9,10 @@ pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
             (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate)
         })
         .filter(|(distance, candidate)| {
-            *distance * 3 <= name.chars().count().max(candidate.chars().count())
+            let length = name.chars().count().max(candidate.chars().count());
+            let begun = lower.chars().zip(candidate.chars()).take_while(|(a, b)| a == b).count();
+            // `retries` for `retry`: the same word goes on differently.
+            *distance * 3 <= length || begun >= 4 && *distance * 2 <= length
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -21,11 +24,12 @@ mod tests {
 
     #[test]
     fn suggests_only_what_is_close() {
-        let names = ["scrape", "store", "parallelism"];
+        let names = ["scrape", "store", "parallelism", "retry"];
         for (typed, expected) in [
             ("scarpe", Some("scrape")),
             ("paralelism", Some("parallelism")),
             ("Store", Some("store")),
+            ("retries", Some("retry")),
             ("embed", None),
             ("", None),
         ] {

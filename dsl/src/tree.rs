@@ -11,6 +11,8 @@ pub struct Ast {
     pub source: Arc<SourceFile>,
     /// The declarations: `flow`, `params`, `stages`, ...
     pub root: Node,
+    /// Whether reading found no mistake: of a file that has one, no pipeline is made.
+    pub sound: bool,
 }
 
 /// A value and where it was written.

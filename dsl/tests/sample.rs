@@ -20,7 +20,7 @@ fn checked(text: &str, inputs: &Inputs) -> (Option<Pipeline>, Vec<Diagnostic>) {
 fn sample(inputs: &Inputs) -> Pipeline {
     let (pipeline, found) = checked(SAMPLE, inputs);
     assert_eq!(found, []);
-    pipeline.unwrap()
+    pipeline.unwrap_or_else(|| panic!("no pipeline of the sample"))
 }
 
 #[test]
@@ -45,12 +45,12 @@ fn hints_come_from_the_node_and_then_from_defaults() {
     let hints = &pipeline.nodes[1].hints;
     let value = |hint: &Option<flow_dsl::Spanned<Duration>>| hint.as_ref().map(|hint| hint.value);
     assert_eq!(hints.parallelism.as_ref().unwrap().value, Parallelism::Exactly(4));
-    assert_eq!(value(&hints.timeout), Some(Duration::from_secs(120)));
+    assert_eq!(value(&hints.timeout), Some(Duration::from_mins(2)));
     assert_eq!(hints.retry.as_ref().unwrap().value, 3);
     assert_eq!(hints.on_error.as_ref().unwrap().value, OnError::Reject);
     assert_eq!(
         hints.backoff.as_ref().unwrap().value,
-        (Duration::from_secs(1), Duration::from_secs(60))
+        (Duration::from_secs(1), Duration::from_mins(1))
     );
 }
 

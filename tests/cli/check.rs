@@ -69,6 +69,9 @@ fn a_file_may_come_by_the_standard_input() {
     let folder = Folder::new();
     let answer = crate::folder::answer(folder.command("check -").write_stdin(SMALL));
     assert_eq!((answer.code, answer.out.as_str()), (0, "ok: small, 4 nodes\n"), "{}", answer.err);
+    let answer =
+        crate::folder::answer(folder.command("check -").write_stdin("flow: x\nstages: 3\n"));
+    assert!(answer.code == 2 && answer.err.ends_with("<stdin>: 1 error\n"), "{}", answer.err);
 }
 
 #[test]
@@ -79,22 +82,23 @@ fn what_is_no_pipeline_file_is_named_with_help() {
     folder.file("utf16.yaml", b"\xff\xfef\0l\0");
     folder.file("latin.yaml", b"flow: x\ntitle: caf\xe9\n");
     folder.file("zero.yaml", b"flow: \0");
-    folder.file("huge.yaml", vec![b'#'; (4 << 20) + 1]);
+    folder.file("list.yaml", "- a\n");
+    folder.file("huge.yaml", vec![b'#'; (16 << 20) + 1]);
     for (name, message) in [
-        ("missing.yaml", "no file `missing.yaml`"),
-        ("folder", "`folder` is a folder, not a pipeline file"),
-        ("empty.yaml", "`empty.yaml` is empty"),
-        ("utf16.yaml", "`utf16.yaml` is UTF-16, not UTF-8"),
-        ("latin.yaml", "`latin.yaml` is not UTF-8: a wrong byte in line 2"),
-        ("zero.yaml", "`zero.yaml` is not text: it holds zero bytes"),
-        ("huge.yaml", "`huge.yaml` is larger than 4.0 MiB"),
+        ("missing.yaml", "error: no file `missing.yaml`\n"),
+        ("folder", "error: `folder` is a folder, not a pipeline file\n"),
+        ("empty.yaml", "error[F0112]: the file is empty\n"),
+        ("utf16.yaml", "error[F0113]: the file is UTF-16, not UTF-8\n"),
+        ("latin.yaml", "error[F0113]: the file is not UTF-8 text"),
+        ("zero.yaml", "error[F01"),
+        ("list.yaml", "error[F0112]: a pipeline file holds `key: value` lines, not a list\n"),
+        ("huge.yaml", "error: `huge.yaml` is larger than 16.0 MiB\n"),
     ] {
         for command in ["check", "run", "plan", "graph", "doctor"] {
             let answer = folder.flow(&format!("{command} {name}"));
-            let out_is_empty = answer.out.is_empty();
-            assert!(answer.code == 2 && out_is_empty, "{command} {name}: {answer:?}");
-            let start = format!("error: {message}\n  help: ");
-            assert!(answer.err.starts_with(&start), "{command} {name}: {}", answer.err);
+            assert_eq!(answer.code, 2, "{command} {name}: {answer:?}");
+            assert!(answer.err.starts_with(message), "{command} {name}: {}", answer.err);
+            assert!(answer.err.contains("help: "), "{command} {name}: {}", answer.err);
         }
     }
 }

@@ -3,7 +3,11 @@
 #![expect(clippy::expect_used, reason = "a test stops at the first thing that is off")]
 
 mod check;
+mod doctor;
 mod folder;
 mod help;
+mod model_server;
+mod models;
 mod plan;
 mod run;
+mod together;

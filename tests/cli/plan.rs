@@ -88,6 +88,8 @@ fn a_file_that_is_broken_is_blamed_before_its_flags() {
     assert_eq!(answer.code, 2);
     assert!(answer.err.contains("error[F01"), "{}", answer.err);
     assert!(!answer.err.contains("--input"), "{}", answer.err);
+    let answer = folder.flow("plan missing.yaml --input x --help");
+    assert!(answer.err.starts_with("error: no file `missing.yaml`"), "{}", answer.err);
 }
 
 #[test]

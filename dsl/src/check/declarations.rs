@@ -61,7 +61,8 @@ impl Checker<'_> {
                 || unknown && entry.value.value == Value::Bad
         });
         if !excused {
-            let first = root.entries().first().map_or(root.span, |entry| entry.key.span);
+            let mut own = root.entries().iter().filter(|entry| entry.value.source.is_none());
+            let first = own.next().map_or(root.span, |entry| entry.key.span);
             let found = self.at(root, first, Code::F0203, format!("the file has no `{key}`"));
             self.push(found.help(help));
         }
@@ -84,10 +85,10 @@ impl Checker<'_> {
             Value::Bad => return None,
             Value::Null => return Some(SecretFrom::Env(name.clone())),
             Value::String(word) if word == "env" => return Some(SecretFrom::Env(name.clone())),
-            Value::String(word) => {
+            Value::String(_) => {
                 let message = format!("`{name}` must say where the secret comes from");
                 let found = self.on(node, Code::F0205, message).help(format!(
-                    "write `{name}: {{env: {word}}}` for an environment variable; never the secret itself"
+                    "write `{name}: {{env: VARIABLE}}`, `{{file: PATH}}` or `{{command: [...]}}`; never the secret itself"
                 ));
                 self.push(found);
                 return None;

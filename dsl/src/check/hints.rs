@@ -38,7 +38,7 @@ impl Checker<'_> {
         let span = place(node);
         match entry.key.value.as_str() {
             "parallelism" => {
-                hints.parallelism = self.parallelism(node).map(|v| Spanned::new(v, span))
+                hints.parallelism = self.parallelism(node).map(|v| Spanned::new(v, span));
             }
             "batch_size" => {
                 hints.batch_size = self.whole(node, &what, 1).map(|v| Spanned::new(v, span));

@@ -6,6 +6,7 @@ mod format;
 mod hints;
 mod keys;
 mod loops;
+mod meaning;
 mod models;
 mod nodes;
 mod overrides;
@@ -46,8 +47,7 @@ pub struct Inputs {
     pub complete: bool,
 }
 
-/// Checks a file. The pipeline is there when no diagnostic is an error and nothing in the file was
-/// unreadable.
+/// Checks a file. The pipeline is there when neither reading nor checking found an error.
 pub fn check(ast: &Ast, catalog: &Catalog, inputs: &Inputs) -> (Option<Pipeline>, Vec<Diagnostic>) {
     let mut checker = Checker {
         file: &ast.source,
@@ -71,7 +71,7 @@ pub fn check(ast: &Ast, catalog: &Catalog, inputs: &Inputs) -> (Option<Pipeline>
         a.code == b.code && a.label.span == b.label.span && a.message == b.message
     });
     let errors = found.iter().any(|found| found.severity == Severity::Error);
-    (pipeline.filter(|_| !errors && !holds_bad(&ast.root)), found)
+    (pipeline.filter(|_| !errors && ast.sound), found)
 }
 
 /// What the parts of the check share.

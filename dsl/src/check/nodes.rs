@@ -61,9 +61,11 @@ impl<'a> Checker<'a> {
     }
 
     fn no_nodes(&mut self, root: &Node) {
-        let key = root.entries().iter().find(|entry| entry.key.value == "stages");
-        let span = key.map_or(root.span, |entry| entry.key.span);
-        let found = self.at(root, span, Code::F0203, "the pipeline has no nodes");
+        let Some(key) = root.entries().iter().find(|entry| entry.key.value == "stages") else {
+            return;
+        };
+        let message = "the pipeline has no nodes";
+        let found = self.at(&key.value, key.key.span, Code::F0203, message);
         self.push(found.help("declare one: `NAME: {uses: STAGE, with: {...}}`"));
     }
 
@@ -91,6 +93,10 @@ impl<'a> Checker<'a> {
                 self.push(found);
                 return draft;
             }
+        }
+        if let Some(block) = node.entries().iter().find(|inner| inner.key.value == "each") {
+            self.later(block, "`each`");
+            return draft;
         }
         self.stage_of(&mut draft);
         let mut hints = Hints::default();
@@ -136,9 +142,9 @@ impl<'a> Checker<'a> {
         let excused = inner.any(|inner| {
             let key = inner.key.value.as_str();
             let known = keys::HINTS.contains(&key) || keys::NODE.contains(&key);
-            // `stages` and `output` are there instead of it in an `each` block.
+            // `stages` stands instead of it in a block of nodes.
             key.is_empty()
-                || matches!(key, "each" | "stages")
+                || key == "stages"
                 || !known && (inner.value.value == Value::Bad || closest(key, ["uses"]).is_some())
         });
         if !excused {

@@ -156,7 +156,9 @@ fn give_source(node: &mut Node, source: &Arc<SourceFile>) {
     match &mut node.value {
         Value::List(items) => items.iter_mut().for_each(|item| give_source(item, source)),
         Value::Map(entries) => {
-            entries.iter_mut().for_each(|entry| give_source(&mut entry.value, source));
+            for entry in entries {
+                give_source(&mut entry.value, source);
+            }
         }
         _ => {}
     }
@@ -171,6 +173,13 @@ fn put<'p>(root: &mut Node, path: &'p [Spanned<String>], value: &Node) -> Result
         return Err(Lost { word: section, message, near });
     }
     let named = NAMED.contains(&section.value.as_str());
+    if named && root.get(&section.value).is_none() {
+        if root.entries().iter().any(|entry| entry.key.value.is_empty()) {
+            return Ok(());
+        }
+        let message = format!("the file declares no `{}`", section.value);
+        return Err(Lost { word: section, message, near: None });
+    }
     let Some(mut place) = child(root, section, value, path.len() == 1) else { return Ok(()) };
     if place.value == Value::Bad {
         return Ok(());
@@ -180,13 +189,13 @@ fn put<'p>(root: &mut Node, path: &'p [Spanned<String>], value: &Node) -> Result
             let message = format!("`{}` cannot be set as a whole", section.value);
             return Err(Lost { word: section, message, near: None });
         };
-        let names: Vec<String> =
+        let declared: Vec<String> =
             place.entries().iter().map(|entry| entry.key.value.clone()).collect();
-        if names.iter().any(String::is_empty) && !names.contains(&name.value) {
+        if declared.iter().any(String::is_empty) && !declared.contains(&name.value) {
             return Ok(());
         }
-        if !names.contains(&name.value) {
-            let near = closest(&name.value, names.iter().map(String::as_str)).map(str::to_owned);
+        if !declared.contains(&name.value) {
+            let near = closest(&name.value, declared.iter().map(String::as_str)).map(str::to_owned);
             let message = format!("`{}` declares no `{}`", section.value, name.value);
             return Err(Lost { word: name, message, near });
         }

@@ -62,7 +62,7 @@ impl Checker<'_> {
     /// A whole number that is at least `least`.
     pub(super) fn whole<T>(&mut self, node: &Node, what: &str, least: T) -> Option<T>
     where
-        T: std::str::FromStr + PartialOrd + Display,
+        T: std::str::FromStr + PartialOrd + Display + Copy,
     {
         let node = self.rendered(node, true);
         match &node.value {

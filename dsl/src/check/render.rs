@@ -256,6 +256,8 @@ fn in_words(message: &str) -> String {
         .replace("end of variable block", "`}}`")
         .replace("end of block", "`%}`")
         .replace("identifier", "a name")
+        .replace("expected expression", "a value should follow")
+        .replace("unexpected end of string", "a quote is not closed")
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Settings against the schema that a stage gives for them.
 
-use super::format;
-use super::render::{Scope, is_template};
+use super::render::is_template;
 use super::schema::Schema;
 use super::template::FieldUse;
 use super::{Checker, keys};
@@ -52,7 +51,13 @@ impl Checker<'_> {
             Value::Bad => node.clone(),
             _ => {
                 let found = self.wrong_type(node, "`with`", "a map of the stage's settings");
-                self.push(found);
+                let text = node.as_str().unwrap_or_default();
+                self.push(match text.split_once(' ') {
+                    Some((key, value)) if !key.is_empty() => {
+                        found.help(format!("is a `:` missing? write `{key}: {value}`"))
+                    }
+                    _ => found.help("write `with: {NAME: VALUE}`"),
+                });
                 Node::new(Value::Bad, node.span)
             }
         }
@@ -65,15 +70,12 @@ impl Checker<'_> {
                 continue;
             }
             let known = schema.property(&entry.key.value);
-            match known.or_else(|| schema.additional()) {
-                Some(schema) => {
-                    let what = format!("`{}`", entry.key.value);
-                    entry.value = self.walk(&entry.value, schema, &what, entry.key.span);
-                }
-                None => {
-                    let found = self.unknown_setting(entry, schema, owner);
-                    self.push(found);
-                }
+            if let Some(schema) = known.or_else(|| schema.additional()) {
+                let what = format!("`{}`", entry.key.value);
+                entry.value = self.walk(&entry.value, schema, &what, entry.key.span);
+            } else {
+                let found = self.unknown_setting(entry, schema, owner);
+                self.push(found);
             }
         }
         self.missing(node, schema, owner);
@@ -159,7 +161,7 @@ impl Checker<'_> {
             }
             Value::String(text) => {
                 let text = text.clone();
-                self.format(&node, schema, what, &text);
+                self.meaning(&node, schema, what, &text);
                 node
             }
             Value::List(items) => {
@@ -324,66 +326,23 @@ impl Checker<'_> {
             let uses = std::mem::take(&mut self.field_uses);
             let walked = self.walk(node, variant, what, key);
             let said = std::mem::replace(&mut self.found, found);
-            let used = std::mem::replace(&mut self.field_uses, uses);
+            let reads = std::mem::replace(&mut self.field_uses, uses);
             // A map is meant for the variant that knows most of its keys.
             let strange =
                 node.entries().iter().filter(|e| variant.property(&e.key.value).is_none()).count();
             let rank = if said.is_empty() { 0 } else { 1 + strange };
             if likely.as_ref().is_none_or(|(best, ..)| rank < *best) {
-                likely = Some((rank, walked, said, used));
+                likely = Some((rank, walked, said, reads));
             }
         }
-        match likely {
-            Some((_, walked, said, used)) => {
-                self.found.extend(said);
-                self.field_uses.extend(used);
-                walked
-            }
-            None => {
-                let found = self.misfit(node, schema, what);
-                self.push(found);
-                Node { value: Value::Bad, span: node.span, source: node.source.clone() }
-            }
+        if let Some((_, walked, said, reads)) = likely {
+            self.found.extend(said);
+            self.field_uses.extend(reads);
+            walked
+        } else {
+            let found = self.misfit(node, schema, what);
+            self.push(found);
+            Node { value: Value::Bad, span: node.span, source: node.source.clone() }
         }
-    }
-
-    /// What a text means.
-    fn format(&mut self, node: &Node, schema: Schema<'_>, what: &str, text: &str) {
-        match schema.format() {
-            Some("template") => {
-                self.template(node, text, Scope::Record);
-            }
-            Some("expression") => self.expression(node, text),
-            Some("model") => {
-                self.declared(node, "model", Code::F0230, "models");
-            }
-            Some("limit") => {
-                self.declared(node, "limit", Code::F0231, "limits");
-            }
-            Some("schema") => self.schema_name(node, text),
-            Some("field") => {
-                let (name, source) = (text.to_owned(), node.source.clone());
-                self.field_uses.push(FieldUse { name, span: node.span, source, bare: true });
-            }
-            Some(form) if !format::holds(form, text) => {
-                let found = self.bad_format(node, what, form, text);
-                self.push(found);
-            }
-            _ => {}
-        }
-    }
-
-    /// A name below `schemas:`, or a path. A bare word that is nearly a name is not a path.
-    fn schema_name(&mut self, node: &Node, text: &str) {
-        let declared = &self.names.schemas;
-        if text.contains(['/', '.', '\\']) || declared.has(text) {
-            return;
-        }
-        let Some(near) = closest(text, declared.order.iter().map(String::as_str)) else { return };
-        let found = self
-            .on(node, Code::F0239, format!("no schema called `{text}`"))
-            .help(format!("did you mean `{near}`? a file is written as `./{text}`"))
-            .fix(node.span, near);
-        self.push(found);
     }
 }

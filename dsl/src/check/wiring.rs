@@ -32,6 +32,26 @@ struct Index<'n> {
     read: Vec<bool>,
 }
 
+impl Index<'_> {
+    /// Whoever is named there is read, whatever else is wrong.
+    fn mark_all(&mut self, node: &Node) {
+        match &node.value {
+            Value::List(items) => items.iter().for_each(|item| self.mark(item)),
+            Value::Map(entries) => entries.iter().for_each(|entry| self.mark_all(&entry.value)),
+            _ => self.mark(node),
+        }
+    }
+
+    fn mark(&mut self, node: &Node) {
+        let name = node.as_str().unwrap_or_default();
+        let name = name.split_once('.').map_or(name, |(name, _)| name);
+        match self.places.get(name) {
+            Some(&place) => self.read[place] = true,
+            None => self.lost = true,
+        }
+    }
+}
+
 impl Checker<'_> {
     /// Follows `from` of every node.
     pub(super) fn wire(&mut self, drafts: &mut [Draft<'_, '_>]) {
@@ -47,9 +67,9 @@ impl Checker<'_> {
             index.places.entry(name).or_insert(place);
         }
         for place in 0..drafts.len() {
-            let (wires, wired) = self.wires_of(place, drafts, &mut index);
+            let (wires, sound) = self.wires_of(place, drafts, &mut index);
             drafts[place].wires = wires;
-            drafts[place].wired = wired;
+            drafts[place].wired = sound;
         }
         self.unread(drafts, &index);
     }
@@ -76,7 +96,7 @@ impl Checker<'_> {
         let before = self.found.len();
         if let Some(spec) = draft.spec.filter(|spec| spec.shape == Shape::Source) {
             self.source_with_input(from, spec);
-            self.mark_all(&from.value, index);
+            index.mark_all(&from.value);
             return (Vec::new(), false);
         }
         let mut wires = Vec::new();
@@ -86,7 +106,7 @@ impl Checker<'_> {
                     if let Some(port) = self.port(entry, draft) {
                         self.targets(&entry.value, port, drafts, index, &mut wires);
                     } else {
-                        self.mark_all(&entry.value, index);
+                        index.mark_all(&entry.value);
                     }
                 }
                 self.required_ports(from, draft, entries);
@@ -276,26 +296,6 @@ impl Checker<'_> {
             .at(node, span, Code::F0305, format!("`{name}` has no output `{output}`"))
             .help(format!("write `{name}` for what it passes on, `{name}.failed` for its rejects"));
         self.push(found);
-    }
-
-    /// Whoever is named there is read, whatever else is wrong.
-    fn mark_all(&self, node: &Node, index: &mut Index<'_>) {
-        let items = match &node.value {
-            Value::List(items) => items.as_slice(),
-            Value::Map(entries) => {
-                entries.iter().for_each(|entry| self.mark_all(&entry.value, index));
-                return;
-            }
-            _ => std::slice::from_ref(node),
-        };
-        for item in items {
-            let name = item.as_str().unwrap_or_default();
-            let name = name.split_once('.').map_or(name, |(name, _)| name);
-            match index.places.get(name) {
-                Some(&place) => index.read[place] = true,
-                None => index.lost = true,
-            }
-        }
     }
 
     /// Warns of nodes whose records go nowhere.

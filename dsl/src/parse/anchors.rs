@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::tree::{Node, Value};
 
 /// What all copies made for anchors and aliases may weigh together, in bytes or so.
-const MOST: usize = 16 << 20;
+const MOST: usize = 2 << 20;
 
 /// A value with its cost.
 #[derive(Debug, Clone)]

@@ -33,6 +33,8 @@ struct Frame {
     anchor: usize,
     /// Begins with `{{`: a template without quotes.
     template: bool,
+    /// Has no tag that is not known.
+    fine: bool,
     weight: usize,
     height: usize,
 }
@@ -89,13 +91,13 @@ impl<'a> Builder<'a> {
             }
             _ if self.skipped > 0 => {}
             Event::SequenceStart(anchor, tag) => {
-                self.tag(tag.as_deref(), &["seq"], span);
-                self.open_frame(Content::List(Vec::new()), anchor, span);
+                let fine = self.tag(tag.as_deref(), &["seq"], span);
+                self.open_frame(Content::List(Vec::new()), anchor, span, fine);
             }
             Event::MappingStart(anchor, tag) => {
-                self.tag(tag.as_deref(), &["map"], span);
+                let fine = self.tag(tag.as_deref(), &["map"], span);
                 let content = Content::Map { entries: Vec::new(), seen: HashMap::new(), key: None };
-                self.open_frame(content, anchor, span);
+                self.open_frame(content, anchor, span, fine);
             }
             Event::SequenceEnd | Event::MappingEnd => self.close_frame(span),
             Event::Scalar(text, style, anchor, tag) => {
@@ -111,7 +113,7 @@ impl<'a> Builder<'a> {
         Diagnostic::new(code, self.source, span, message)
     }
 
-    fn open_frame(&mut self, content: Content, anchor: usize, span: Span) {
+    fn open_frame(&mut self, content: Content, anchor: usize, span: Span, fine: bool) {
         if self.frames.len() >= MAX_DEPTH {
             self.skipped = 1;
             self.too_deep(span);
@@ -126,7 +128,7 @@ impl<'a> Builder<'a> {
         };
         let template = self.source.text[start..].starts_with("{{");
         let span = Span::new(start, span.end);
-        self.frames.push(Frame { content, span, anchor, template, weight: 0, height: 0 });
+        self.frames.push(Frame { content, span, anchor, template, fine, weight: 0, height: 0 });
     }
 
     fn too_deep(&mut self, span: Span) {
@@ -155,7 +157,7 @@ impl<'a> Builder<'a> {
         let value = if frame.template {
             self.template(span);
             Value::Bad
-        } else if self.is_poisoned(span.start) {
+        } else if !frame.fine || self.is_poisoned(span.start) {
             Value::Bad
         } else {
             value

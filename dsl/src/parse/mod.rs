@@ -6,6 +6,7 @@ mod lines;
 mod offsets;
 mod patch;
 mod plain;
+mod special;
 mod syntax;
 mod words;
 mod yaml;
@@ -70,7 +71,8 @@ pub fn parse(source: &Arc<SourceFile>) -> (Ast, Vec<Diagnostic>) {
         root.value = Value::Bad;
     }
     name_twice(&root, &mut diagnostics);
-    (Ast { source: Arc::clone(source), root }, diagnostics)
+    let sound = diagnostics.is_empty();
+    (Ast { source: Arc::clone(source), root, sound }, diagnostics)
 }
 
 /// A node that is declared twice has a page of its own.

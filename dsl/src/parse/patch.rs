@@ -13,6 +13,8 @@ pub(super) enum Repair {
     Value(Range<usize>),
     /// Lines become blank; names in them are not spoken of again.
     Lines(Range<usize>),
+    /// Everything from here on becomes blank.
+    Tail(usize),
     /// A colon goes in behind a key.
     Colon(Range<usize>),
     /// A character becomes a space.
@@ -48,7 +50,7 @@ impl Patch {
     /// A text not mended yet.
     pub(super) fn new(text: &str) -> Self {
         Self {
-            text: text.to_owned(),
+            text: with_line_feeds(text),
             poison: Vec::new(),
             inserted: Vec::new(),
             mended: BTreeSet::new(),
@@ -97,6 +99,17 @@ impl Patch {
                 self.mend_lines(range);
                 self.poison_lines(range);
                 self.blank(range);
+            }
+            Repair::Tail(from) => {
+                let range = *from..self.text.len();
+                self.poison_lines(&range);
+                // Whatever else would have come is not missed, here and at the top.
+                let span = self.span(&(range.start..range.start));
+                let line = lines::line(&self.text, range.start);
+                let indent = lines::indent(&self.text, &line);
+                self.poison.push(Poison::Line(span, indent, String::new()));
+                self.poison.push(Poison::Line(span, 0, String::new()));
+                self.blank(&range);
             }
             Repair::Colon(word) => {
                 self.mend_lines(word);
@@ -181,6 +194,17 @@ impl Patch {
         self.text = text;
         self.inserted = added;
     }
+}
+
+/// A carriage return alone ends a line too; as a line feed it is one for everybody.
+fn with_line_feeds(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        let alone = character == '\r' && rest.peek() != Some(&'\n');
+        out.push(if alone { '\n' } else { character });
+    }
+    out
 }
 
 #[cfg(test)]

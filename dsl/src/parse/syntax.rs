@@ -46,9 +46,8 @@ impl Stop<'_> {
             Complaint::NoColon => self.no_colon(),
             Complaint::Indentation => self.indentation(),
             Complaint::KeyInList => self.key_in_list(),
-            Complaint::Block => self.special(self.at),
             Complaint::ItemOnLine => self.item_on_line(),
-            Complaint::Special => self.special(self.at),
+            Complaint::Block | Complaint::Special => self.special(self.at),
             Complaint::Tag => self.tag(),
             Complaint::Invisible => self.invisible(),
             Complaint::Other => self.other(),
@@ -66,17 +65,17 @@ impl Stop<'_> {
         Repair::Lines(lines::block(self.text, &line))
     }
 
-    fn line(&self) -> Range<usize> {
+    pub(super) fn line(&self) -> Range<usize> {
         lines::line(self.text, self.at)
     }
 
     /// From a byte to the end of its line, trailing spaces left out.
-    fn rest(&self, at: usize) -> Range<usize> {
+    pub(super) fn rest(&self, at: usize) -> Range<usize> {
         let end = lines::line(self.text, at).end.max(at);
         at..at + self.text[at..end].trim_end().len()
     }
 
-    fn character(&self, at: usize) -> Range<usize> {
+    pub(super) fn character(&self, at: usize) -> Range<usize> {
         at..at + self.text[at..].chars().next().map_or(0, char::len_utf8)
     }
 
@@ -178,16 +177,15 @@ impl Stop<'_> {
         let here = self.line();
         let opener = self.open.iter().rev().copied().find(|&open| open <= self.at);
         let Some(open) = opener else { return self.other() };
-        let opened = lines::line(self.text, open);
+        let first = lines::line(self.text, open);
         let left = self.at >= self.text.len()
-            || here.start > opened.start
-                && lines::indent(self.text, &here) <= lines::indent(self.text, &opened);
+            || here.start > first.start
+                && lines::indent(self.text, &here) <= lines::indent(self.text, &first);
         let bracket = self.character(open);
         let closer = if self.text[bracket.clone()].starts_with('[') { ']' } else { '}' };
-        let outermost =
-            self.open.iter().copied().find(|&open| open >= opened.start).unwrap_or(open);
+        let outermost = self.open.iter().copied().find(|&open| open >= first.start).unwrap_or(open);
         if left {
-            let end = self.last_deeper(&opened).max(self.rest(open).end);
+            let end = self.last_deeper(&first).max(self.rest(open).end);
             return Mistake {
                 code: Code::F0101,
                 message: format!("the `{}` is never closed", &self.text[bracket.clone()]),
@@ -222,7 +220,7 @@ impl Stop<'_> {
             message: format!("more than {} brackets stand inside each other", super::MAX_DEPTH),
             label: "",
             help: "split it: no pipeline needs so many".to_owned(),
-            repair: Repair::Lines(from..self.text.len()),
+            repair: Repair::Tail(from),
         }
     }
 
@@ -304,7 +302,8 @@ impl Stop<'_> {
         let here = self.line();
         let word = lines::first_word(self.text, &here);
         let value = lines::value(self.text, &here);
-        if self.at > word.start {
+        let item = self.text[word.start..].starts_with("- ");
+        if self.at > word.start && !(item && self.at <= word.end + 1) {
             let template = self.text[value.clone()].starts_with("{{");
             let from = value.start.min(self.at);
             return Mistake {
@@ -320,7 +319,6 @@ impl Stop<'_> {
                 repair: Repair::Value(from..self.rest(self.at).end),
             };
         }
-        let item = self.text[word.start..].starts_with("- ");
         Mistake {
             code: Code::F0101,
             message: if item {
@@ -349,92 +347,6 @@ impl Stop<'_> {
             help: "write `- ` before it, or take it out of the list".to_owned(),
             repair: Repair::Lines(lines::block(self.text, &here)),
             at: word,
-        }
-    }
-}
-
-/// Values that begin with a character that means something in YAML.
-impl Stop<'_> {
-    fn item_on_line(&self) -> Mistake {
-        let item = self.rest(self.at);
-        let text = self.text[item.clone()].trim_start_matches("- ");
-        Mistake {
-            code: Code::F0101,
-            at: self.character(self.at),
-            message: "a list item stands on the line of its key".to_owned(),
-            label: "",
-            help: format!("write `[{text}]`, or put each item on a line of its own"),
-            repair: Repair::Value(item.start..self.last_item(&item)),
-        }
-    }
-
-    /// The end of the deeper lines below an item.
-    fn last_item(&self, item: &Range<usize>) -> usize {
-        lines::block(self.text, &self.line()).end.max(item.end)
-    }
-
-    fn special(&self, at: usize) -> Mistake {
-        let value = self.rest(at);
-        let end = if self.open.is_empty() {
-            value.end
-        } else {
-            let inside = self.text[value.clone()].find([',', ']', '}']);
-            inside.map_or(value.end, |length| value.start + length.max(1))
-        };
-        let character = self.character(at);
-        let first = &self.text[character.clone()];
-        let text = &self.text[value.start..end];
-        Mistake {
-            code: Code::F0101,
-            message: format!("a value cannot begin with `{first}`"),
-            label: "means something else in YAML",
-            help: format!("put it in quotes: `'{}'`", text.replace('\'', "''")),
-            repair: Repair::Value(value.start..end),
-            at: character,
-        }
-    }
-
-    fn tag(&self) -> Mistake {
-        let value = lines::value(self.text, &self.line());
-        let start = value.start.min(self.at);
-        Mistake {
-            code: Code::F0108,
-            at: start..self.rest(start).end,
-            message: "a value cannot begin with `!`".to_owned(),
-            label: "a YAML tag",
-            help: "put the value in quotes".to_owned(),
-            repair: Repair::Value(start..self.rest(start).end),
-        }
-    }
-
-    fn invisible(&self) -> Mistake {
-        let at = self.character(self.at);
-        let code = self.text[at.clone()].chars().next().map_or(0, u32::from);
-        Mistake {
-            code: Code::F0101,
-            at: at.clone(),
-            message: format!("the character U+{code:04X} cannot stand in a file"),
-            label: "not visible",
-            help: "delete it; in double quotes it can be written with a backslash".to_owned(),
-            repair: Repair::Space(at),
-        }
-    }
-
-    fn other(&self) -> Mistake {
-        let here = self.line();
-        let here = if lines::is_blank(self.text, &here) {
-            lines::before(self.text, self.at).unwrap_or(here)
-        } else {
-            here
-        };
-        let word = lines::first_word(self.text, &here);
-        Mistake {
-            code: Code::F0101,
-            at: word,
-            message: "the line cannot be read as `key: value` or `- item`".to_owned(),
-            label: "",
-            help: "put text with special characters in quotes".to_owned(),
-            repair: Repair::Lines(lines::block(self.text, &here)),
         }
     }
 }

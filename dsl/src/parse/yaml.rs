@@ -29,9 +29,8 @@ pub fn yaml(source: &Arc<SourceFile>) -> (Node, Vec<Diagnostic>) {
     }
     let mut patch = Patch::new(&source.text);
     if source.text.starts_with('\u{feff}') {
-        patch.apply(&Repair::Space(0..'\u{feff}'.len_utf8()));
-        // Three spaces would indent the first line.
-        patch.text.replace_range(0..3, "\n\n\n");
+        // Spaces would indent the first line.
+        patch.text.replace_range(0..'\u{feff}'.len_utf8(), "\n\n\n");
     }
     let mut diagnostics = Vec::new();
     for attempt in 0.. {
@@ -46,7 +45,7 @@ pub fn yaml(source: &Arc<SourceFile>) -> (Node, Vec<Diagnostic>) {
             }
             Err(failed) => {
                 let repair = if attempt >= ATTEMPTS {
-                    Repair::Lines(lines::line(&patch.text, failed.at).start..patch.text.len())
+                    Repair::Tail(lines::line(&patch.text, failed.at).start)
                 } else if failed.silent {
                     failed.give_up
                 } else {
@@ -64,8 +63,20 @@ pub fn yaml(source: &Arc<SourceFile>) -> (Node, Vec<Diagnostic>) {
     (Node::new(Value::Bad, all), diagnostics)
 }
 
+/// A value that became nothing is one byte wide where the file has a wider character.
+fn whole_characters(text: &str, span: Span) -> Span {
+    let (mut start, mut end) = (span.start.min(text.len()), span.end.min(text.len()));
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    Span::new(start, end.max(start))
+}
+
 fn report(source: &Arc<SourceFile>, patch: &Patch, mistake: &Mistake) -> Diagnostic {
-    let span = patch.span(&mistake.at);
+    let span = whole_characters(&source.text, patch.span(&mistake.at));
     Diagnostic::new(mistake.code, source, span, mistake.message.clone())
         .label(mistake.label)
         .help(mistake.help.clone())
@@ -98,7 +109,7 @@ fn read(source: &Arc<SourceFile>, patch: &Patch) -> Result<(Node, Vec<Diagnostic
                 if matches!(event, saphyr_parser::Event::Scalar(..)) {
                     scalar = range.start;
                 }
-                if !builder.event(event, patch.span(&range)) {
+                if !builder.event(event, whole_characters(&source.text, patch.span(&range))) {
                     break;
                 }
             }
@@ -108,8 +119,10 @@ fn read(source: &Arc<SourceFile>, patch: &Patch) -> Result<(Node, Vec<Diagnostic
                     builder.open().into_iter().map(|at| patch.patched(at)).collect();
                 let stop = Stop { text, at, info: error.info(), open: &open, scalar };
                 let mistake = stop.mistake();
-                let silent = patch.is_mended(at) || patch.is_mended(mistake.at.start);
-                let give_up = stop.give_up_line();
+                let here = patch.is_mended(at);
+                let silent = here || patch.is_mended(mistake.at.start);
+                // A bracket of a mended line is closed there; the line of `at` is innocent.
+                let give_up = if here { stop.give_up_line() } else { mistake.repair.clone() };
                 return Err(Failed { at, mistake, silent, give_up }.into());
             }
         }
@@ -122,7 +135,9 @@ fn poison_tree(root: &mut Node, poison: &Poison, source: &SourceFile) {
     match poison {
         Poison::Value(_) => {}
         Poison::Key(span) => poison_key(root, *span),
-        Poison::Line(span, indent, word) => poison_line(root, *span, *indent, word, source),
+        Poison::Line(span, indent, word) => {
+            poison_line(root, whole_characters(&source.text, *span), *indent, word, source);
+        }
     }
 }
 
@@ -138,11 +153,10 @@ fn poison_key(node: &mut Node, span: Span) {
     };
     let place = entries.iter_mut().rev().find(|entry| entry.key.span.start <= span.start);
     match place {
-        Some(entry) if entry.key.span.start == span.start => {
-            if entry.value.value == Value::Null {
-                entry.value.value = Value::Bad;
-            }
+        Some(entry) if entry.key.span.start == span.start && entry.value.value == Value::Null => {
+            entry.value.value = Value::Bad;
         }
+        Some(entry) if entry.key.span.start == span.start => {}
         Some(entry) => poison_key(&mut entry.value, span),
         None => {}
     }

@@ -17,7 +17,7 @@ fn stage(
     StageSpec { name, shape, ports, doc: String::new(), settings, fields }
 }
 
-fn closed(properties: Value, required: &[&str]) -> Value {
+fn closed(properties: &Value, required: &[&str]) -> Value {
     json!({
         "type": "object",
         "properties": properties,
@@ -62,19 +62,19 @@ fn found_fields(_: &Value) -> Fields {
 
 /// The stages and providers of the corpus.
 pub(crate) fn catalog() -> Catalog {
-    let stages = [sources(), maps(), ends()].concat();
+    let stages = [sources(), maps(), heavy(), ends()].concat();
     let providers = vec![
         ProviderSpec {
             name: "rules",
             doc: String::new(),
-            settings: closed(json!({"threshold": {"type": ["number", "null"]}}), &[]),
+            settings: closed(&json!({"threshold": {"type": ["number", "null"]}}), &[]),
             secret: None,
         },
         ProviderSpec {
             name: "openai",
             doc: String::new(),
             settings: closed(
-                json!({
+                &json!({
                     "model": {"type": "string"},
                     "base_url": {"type": ["string", "null"]},
                     "temperature": {"type": ["number", "null"], "minimum": 0, "maximum": 2},
@@ -94,7 +94,7 @@ fn sources() -> Vec<StageSpec> {
         &[],
         read_fields,
         closed(
-            json!({
+            &json!({
                 "path": {"type": "string", "format": "path"},
                 "rows": {"type": ["string", "null"], "format": "range"},
                 "largest": {"type": ["string", "null"], "format": "size"},
@@ -114,7 +114,7 @@ fn maps() -> Vec<StageSpec> {
             Shape::Map,
             IN,
             same,
-            closed(json!({"where": {"type": "string", "format": "expression"}}), &["where"]),
+            closed(&json!({"where": {"type": "string", "format": "expression"}}), &["where"]),
         ),
         stage(
             "set",
@@ -122,7 +122,7 @@ fn maps() -> Vec<StageSpec> {
             IN,
             added,
             closed(
-                json!({
+                &json!({
                     "fields": {
                         "type": "object",
                         "additionalProperties": {
@@ -139,13 +139,19 @@ fn maps() -> Vec<StageSpec> {
                 &["fields"],
             ),
         ),
+    ]
+}
+
+fn heavy() -> Vec<StageSpec> {
+    let same = |_: &Value| Fields::SAME;
+    vec![
         stage(
             "chunk",
             Shape::Map,
             IN,
             same,
             closed(
-                json!({
+                &json!({
                     "size": {"type": "integer", "minimum": 1, "maximum": 100_000},
                     "by": {"type": "string", "enum": ["tokens", "characters"]},
                     "every": {"type": "string", "format": "duration"},
@@ -161,7 +167,7 @@ fn maps() -> Vec<StageSpec> {
             IN,
             found_fields,
             closed(
-                json!({
+                &json!({
                     "model": {"type": "string", "format": "model"},
                     "schema": {"type": "string", "format": "schema"},
                     "limit": {"type": "string", "format": "limit"},
@@ -181,7 +187,7 @@ fn ends() -> Vec<StageSpec> {
             IN,
             |_| Fields::SAME,
             closed(
-                json!({"by": {"type": "array", "items": {"type": "string", "format": "field"}}}),
+                &json!({"by": {"type": "array", "items": {"type": "string", "format": "field"}}}),
                 &["by"],
             ),
         ),
@@ -191,7 +197,7 @@ fn ends() -> Vec<StageSpec> {
             SIDES,
             unknown,
             closed(
-                json!({
+                &json!({
                     "on": {"type": "string"},
                     "unmatched": {"$ref": "#/$defs/Unmatched"},
                 }),
@@ -204,7 +210,7 @@ fn ends() -> Vec<StageSpec> {
             IN,
             unknown,
             closed(
-                json!({
+                &json!({
                     "to": {"type": "string", "format": "path"},
                     "table": {"type": "string", "format": "template"},
                     "key": {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use flow_engine::prelude::*;
-use text_splitter::{ChunkConfig, TextSplitter};
 
-use super::sizer::{Sizer, Unit};
+use super::pieces::Pieces;
+use super::sizer::Unit;
 
 /// Fields that a chunk has of its own.
 const OWN: [&str; 4] = ["text", "chunk", "start", "end"];
@@ -83,23 +83,16 @@ impl Config for Chunk {
             return Err(BuildError::setting("keep", format!("`{name}` is a piece's own field"))
                 .help("Leave it out, or give it another name with `set` before."));
         }
-        let sizer = Sizer { unit: self.unit, most: self.size };
-        let config = ChunkConfig::new(self.size)
-            .with_sizer(sizer)
-            .with_overlap(self.overlap)
+        let pieces = Pieces::new(self.unit, self.size, self.overlap)
             .map_err(|error| BuildError::setting("overlap", error.to_string()))?;
-        Ok(Stage::Heavy(Arc::new(Chunker {
-            field: self.field,
-            keep: self.keep,
-            splitter: TextSplitter::new(config),
-        })))
+        Ok(Stage::Heavy(Arc::new(Chunker { field: self.field, keep: self.keep, pieces })))
     }
 }
 
 struct Chunker {
     field: String,
     keep: Option<Vec<String>>,
-    splitter: TextSplitter<Sizer>,
+    pieces: Pieces,
 }
 
 impl Chunker {
@@ -117,12 +110,12 @@ impl Heavy for Chunker {
             Some(_) => return Err(Failure::bad(format!("field `{field}` is not a text"))),
             None => return Err(Failure::bad(format!("has no field `{field}`"))),
         };
-        let pieces = self.splitter.chunk_char_indices(text).enumerate().map(|(nth, piece)| {
+        let pieces = self.pieces.of(text).into_iter().enumerate().map(|(nth, piece)| {
             let mut chunk = record.child(nth as u64);
-            let end = piece.char_offset + piece.chunk.chars().count();
-            chunk.set("text", piece.chunk.into());
+            let end = piece.start + piece.text.chars().count();
+            chunk.set("text", piece.text.into());
             chunk.set("chunk", nth.into());
-            chunk.set("start", piece.char_offset.into());
+            chunk.set("start", piece.start.into());
             chunk.set("end", end.into());
             for (name, value) in record.fields().filter(|(name, _)| self.keeps(name)) {
                 chunk.set(name, value.clone());

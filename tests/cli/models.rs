@@ -1,0 +1,179 @@
+//! A model on loopback that speaks the OpenAI chat wire format: retries, patience, limits, tokens,
+//! and every fault with a message that says what happened.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::folder::{Answer, Folder, answer};
+use crate::model_server::{ModelServer, Reply};
+
+const PIPELINE: &str = r#"flow: asked
+params:
+  url: {type: string}
+  key: {type: string, default: ""}
+secrets:
+  LOOPBACK_KEY: {env: LOOPBACK_KEY}
+limits:
+  loopback: {requests: 600/min, concurrency: 3}
+models:
+  loopback: {provider: openai, base_url: "{{ params.url }}", model: loopback, limit: loopback, key: LOOPBACK_KEY}
+schemas:
+  people: {kinds: {person: {description: somebody with a name, fields: {role: string}}}}
+stages:
+  texts: {uses: read, with: {path: texts.jsonl}}
+  people:
+    uses: extract
+    from: texts
+    parallelism: 8
+    retry: 2
+    backoff: 1ms..5ms
+    timeout: 2s
+    with: {model: loopback, schema: people}
+  saved: {uses: store, from: people, with: {to: people.jsonl}}
+  dead: {uses: store, from: people.failed, with: {to: dead.jsonl}}
+"#;
+
+/// The content of an answer that finds one person in every text.
+fn found() -> String {
+    let ada = json!({"kind": "person", "name": "Ada", "quote": "Ada came in.", "confidence": 0.9, "fields": {"role": null}});
+    json!({"entities": [ada]}).to_string()
+}
+
+/// Runs the pipeline over so many texts against a server.
+fn ask(server: &ModelServer, texts: usize, line: &str) -> (Folder, Answer, Value) {
+    let folder = Folder::new();
+    folder.file("asked.yaml", PIPELINE);
+    let rows: String = (0..texts)
+        .map(|id| format!("{{\"id\": {id}, \"text\": \"Ada came in. It was {id}.\"}}\n"))
+        .collect();
+    folder.file("texts.jsonl", rows);
+    let mut command = folder
+        .command(&format!("run asked.yaml --report report.json --url {} {line}", server.url()));
+    let answer = answer(command.env("LOOPBACK_KEY", "s3cret-key").timeout(Duration::from_secs(60)));
+    let report = serde_json::from_str(&folder.read("report.json")).expect("a report");
+    (folder, answer, report)
+}
+
+fn node<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let nodes = report["nodes"].as_array().expect("nodes");
+    nodes.iter().find(|node| node["node"] == name).expect("the node")
+}
+
+#[test]
+fn answers_become_entities_and_tokens_are_counted() {
+    let server = ModelServer::start(|_, _| (Duration::from_millis(30), Reply::content(&found())));
+    let (folder, answer, report) = ask(&server, 12, "");
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let lines = folder.read("people.jsonl");
+    let first: Value = serde_json::from_str(lines.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(
+        (&first["quote"], &first["start"], &first["end"]),
+        (&json!("Ada came in."), &json!(0), &json!(12))
+    );
+    assert_eq!((lines.lines().count(), server.calls()), (12, 12));
+    let usage = &node(&report, "people")["usage"];
+    assert_eq!((&usage["calls"], &usage["input_tokens"]), (&json!(12), &json!(1200)));
+    assert!(usage["output_tokens"].as_u64() > Some(0), "{usage}");
+    assert!(answer.out.contains("tokens"), "{}", answer.out);
+    // The limit allows three at once, although the node would have eight.
+    assert_eq!(server.most_at_once(), 3);
+}
+
+#[test]
+fn bad_moods_are_waited_out_as_long_as_the_server_asks() {
+    let server = ModelServer::start(|nth, _| match nth {
+        0 => (Duration::ZERO, Reply::error_with(429, "slow down", "retry-after", "1")),
+        1 => (Duration::ZERO, Reply::error(503, "busy")),
+        _ => (Duration::ZERO, Reply::content(&found())),
+    });
+    let start = Instant::now();
+    let (folder, answer, report) = ask(&server, 4, "");
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    assert!(start.elapsed() >= Duration::from_secs(1), "{:?}", start.elapsed());
+    assert_eq!(folder.read("people.jsonl").lines().count(), 4);
+    assert_eq!(node(&report, "people")["retries"], 2);
+}
+
+#[test]
+fn a_shared_limit_is_not_passed() {
+    let server = ModelServer::start(|_, _| (Duration::ZERO, Reply::content(&found())));
+    let start = Instant::now();
+    let (_, answer, _) = ask(&server, 10, "--set limits.loopback.requests=2/s");
+    assert_eq!((answer.code, server.calls()), (0, 10), "{}", answer.err);
+    assert!(start.elapsed() >= Duration::from_secs(4), "{:?}", start.elapsed());
+}
+
+#[test]
+fn every_fault_has_a_reason_of_its_own_and_loses_nothing_else() {
+    let html = b"<html><body>Bad gateway</body></html>".to_vec();
+    let faults: [(&str, Reply, usize, &str); 8] = [
+        ("hang", Reply::Hang, 3, "no result within 2s"),
+        ("close", Reply::Close, 3, "connection"),
+        ("truncate", Reply::Truncate(b"{\"choices\"".to_vec()), 3, "broke off"),
+        (
+            "html",
+            Reply::Answer(502, Vec::new(), html.clone()),
+            3,
+            "HTTP 502: <html><body>Bad gateway",
+        ),
+        ("html with 200", Reply::Answer(200, Vec::new(), html), 3, "not JSON"),
+        ("prose", Reply::content("I found Ada, of course!"), 3, "not JSON"),
+        (
+            "too long",
+            Reply::error(400, "context length exceeded"),
+            1,
+            "HTTP 400: context length exceeded",
+        ),
+        (
+            "empty",
+            Reply::Answer(200, Vec::new(), b"{\"choices\": []}".to_vec()),
+            3,
+            "holds no choice",
+        ),
+    ];
+    for (name, fault, attempts, reason) in faults {
+        let server = ModelServer::start(move |_, body| {
+            let poisoned = body["messages"].to_string().contains("It was 1.");
+            (Duration::ZERO, if poisoned { fault.clone() } else { Reply::content(&found()) })
+        });
+        let (folder, answer, report) = ask(&server, 3, "");
+        assert_eq!(answer.code, 0, "{name}: {}{}", answer.out, answer.err);
+        assert_eq!(folder.read("people.jsonl").lines().count(), 2, "{name}");
+        let dead: Value = serde_json::from_str(&folder.read("dead.jsonl")).expect("one line");
+        assert_eq!(dead["id"], 1, "{name}");
+        assert_eq!(dead["error"]["attempts"], attempts, "{name}: {dead}");
+        let said = dead["error"]["reason"].as_str().expect("a reason");
+        assert!(said.contains(reason), "{name}: {said}");
+        assert_eq!(node(&report, "people")["rejected"], 1, "{name}");
+    }
+}
+
+#[test]
+fn a_refused_key_stops_the_run_and_is_shown_nowhere() {
+    let server = ModelServer::start(|_, _| {
+        (Duration::ZERO, Reply::error(401, "Incorrect API key provided: s3cret-key"))
+    });
+    let (folder, answer, report) = ask(&server, 3, "--log debug");
+    assert_eq!(answer.code, 1);
+    assert_eq!(report["status"]["status"], "broken");
+    let said = report.to_string() + &answer.out + &answer.err;
+    assert!(said.contains("the key is refused"), "{said}");
+    assert!(!said.contains("s3cret-key"), "{said}");
+    assert!(!folder.path("people.jsonl").exists());
+}
+
+#[test]
+fn a_secret_that_is_not_set_is_known_before_the_first_call() {
+    let server = ModelServer::start(|_, _| (Duration::ZERO, Reply::content(&found())));
+    let folder = Folder::new();
+    folder.file("asked.yaml", PIPELINE);
+    folder.file("texts.jsonl", "{\"text\": \"Ada came in.\"}\n");
+    let line = format!("asked.yaml --url {}", server.url());
+    let mut command = folder.command(&format!("run {line}"));
+    let run = answer(command.env_remove("LOOPBACK_KEY"));
+    assert_eq!((run.code, server.calls()), (2, 0));
+    assert!(run.err.contains("error[F0503]"), "{}", run.err);
+    let plan = answer(folder.command(&format!("plan {line}")).env_remove("LOOPBACK_KEY"));
+    assert_eq!(plan.code, 0, "{}", plan.err);
+}
