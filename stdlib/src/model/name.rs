@@ -22,7 +22,6 @@ const OPENERS: &[&str] = &[
     "especially",
     "honestly",
     "maybe",
-    "no",
     "now",
     "of",
     "oh",

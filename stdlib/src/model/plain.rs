@@ -28,6 +28,11 @@ impl Plain {
         Self { text, origin }
     }
 
+    /// The plain text as patterns see it.
+    pub(crate) const fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
     /// The plain text.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
@@ -46,6 +51,17 @@ impl Plain {
 /// The plain form of a pattern or a phrase in a schema.
 pub(crate) fn plain_text(text: &str) -> String {
     text.chars().map(plain).collect()
+}
+
+/// The plain form of a pattern, to be compiled without Unicode: bytes make small and fast
+/// automata, and a plain text is nearly all ASCII. A pattern that asks for more gets it.
+pub(crate) fn pattern(text: &str) -> String {
+    let plain = plain_text(text);
+    if plain.is_ascii() && !plain.contains("\\p") && !plain.contains("\\P") {
+        plain
+    } else {
+        format!("(?u:{plain})")
+    }
 }
 
 /// As [`plain_text`], in lower case: two texts with the same key are the same words.

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use flow_dsl::{Code, Diagnostic, SourceFile};
-use regex::RegexSet;
 
 use super::confidence::Evidence;
 use super::entity::Entity;
@@ -15,9 +14,6 @@ use super::{name, value};
 
 /// Fewer words than these are no sentence of which a phrase could be an entity.
 const FEW_WORDS: usize = 4;
-/// The most that all patterns together may weigh, in bytes.
-const PATTERNS_BYTES: usize = 256 << 20;
-
 /// What a phrase says of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sense {
@@ -43,9 +39,6 @@ pub(crate) struct Rules {
     phrases: Phrases,
     /// Of each phrase, by its number.
     meanings: Vec<Meaning>,
-    set: RegexSet,
-    /// Of each pattern of the set: kind and place among the kind's patterns.
-    patterns: Vec<(usize, usize)>,
 }
 
 /// What a sentence says of one kind.
@@ -73,7 +66,6 @@ impl Rules {
     ) -> Result<Self, Vec<Diagnostic>> {
         let mut phrases = Phrases::default();
         let mut meanings = Vec::new();
-        let mut patterns = Vec::new();
         let mut mute = Vec::new();
         for (place, kind) in schema.kinds.iter().enumerate() {
             if kind.cues.is_empty() && kind.patterns.is_empty() && kind.words.is_empty() {
@@ -84,22 +76,11 @@ impl Rules {
                     meanings.push(Meaning { kind: place, sense, capitals });
                 }
             }
-            patterns.extend((0..kind.patterns.len()).map(|nth| (place, nth)));
         }
         if !mute.is_empty() {
             return Err(mute);
         }
-        let texts = schema.kinds.iter().flat_map(|kind| &kind.patterns).map(regex::Regex::as_str);
-        let set = regex::RegexSetBuilder::new(texts)
-            .case_insensitive(true)
-            .size_limit(PATTERNS_BYTES)
-            .build()
-            .map_err(|error| {
-                let span = schema.kinds.first().map(|kind| kind.span).unwrap_or_default();
-                let message = format!("the patterns cannot be searched together: {error}");
-                vec![Diagnostic::new(Code::F0512, source, span, message)]
-            })?;
-        Ok(Self { schema, phrases, meanings, set, patterns })
+        Ok(Self { schema, phrases, meanings })
     }
 
     /// The entities of a text in their order, each name of a kind once.
@@ -156,9 +137,14 @@ impl Rules {
                 Sense::Word(word) => found.words.push((word, hit)),
             }
         }
-        for number in self.set.matches(reading.plain.as_str()) {
-            let (kind, nth) = self.patterns[number];
-            found.entry(kind).or_default().patterns.push(nth);
+        // One automaton for all patterns would be one pass, but its states are combinations of
+        // theirs, and most of the time would go into making them.
+        for (place, kind) in self.schema.kinds.iter().enumerate() {
+            for (nth, pattern) in kind.patterns.iter().enumerate() {
+                if pattern.is_match(reading.plain.as_bytes()) {
+                    found.entry(place).or_default().patterns.push(nth);
+                }
+            }
         }
         found
     }
@@ -258,7 +244,7 @@ fn names(
         add(kind.words[*nth].0.clone(), Place { at, word: true });
     }
     for nth in &found.patterns {
-        for catch in kind.patterns[*nth].captures_iter(reading.plain.as_str()) {
+        for catch in kind.patterns[*nth].captures_iter(reading.plain.as_bytes()) {
             unnamed = unnamed.or(catch.get(0).map(|whole| whole.start()));
             let Some(group) = catch.name("name") else { continue };
             let name = name::caught(reading.original(group.start(), group.end()));

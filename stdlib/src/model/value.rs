@@ -13,7 +13,7 @@ pub(crate) fn fields(kind: &Kind, quote: &str, plain: &Plain) -> Map<String, Val
 
 fn value(field: &Field, quote: &str, plain: &Plain) -> Value {
     let found = |finder: &Finder| -> Option<String> {
-        let catch = finder.pattern.captures(plain.as_str())?;
+        let catch = finder.pattern.captures(plain.as_bytes())?;
         let range = catch.get(1).or(catch.get(0))?.range();
         quote
             .get(plain.origin(range.start)..plain.origin(range.end))
@@ -28,10 +28,12 @@ fn value(field: &Field, quote: &str, plain: &Plain) -> Value {
             whole.filter(|number| number.is_i64() || number.is_u64()).into()
         }
         FieldType::Boolean if field.find.is_empty() => Value::Null,
-        FieldType::Boolean => json!(finders.any(|finder| finder.pattern.is_match(plain.as_str()))),
+        FieldType::Boolean => {
+            json!(finders.any(|finder| finder.pattern.is_match(plain.as_bytes())))
+        }
         FieldType::Texts => {
             let texts = field.find.iter().flat_map(|finder| {
-                finder.pattern.find_iter(plain.as_str()).filter_map(|found| {
+                finder.pattern.find_iter(plain.as_bytes()).filter_map(|found| {
                     quote.get(plain.origin(found.start())..plain.origin(found.end()))
                 })
             });
@@ -39,7 +41,7 @@ fn value(field: &Field, quote: &str, plain: &Plain) -> Value {
             if texts.is_empty() { Value::Null } else { json!(texts) }
         }
         FieldType::Choice(_) => finders
-            .find(|finder| finder.pattern.is_match(plain.as_str()))
+            .find(|finder| finder.pattern.is_match(plain.as_bytes()))
             .and_then(|finder| finder.choice.clone())
             .map_or(Value::Null, Value::String),
     }

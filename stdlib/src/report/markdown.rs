@@ -130,7 +130,7 @@ fn table(text: &mut String, title: &str, heads: &[&str], rows: impl Iterator<Ite
 fn cell(text: &str) -> String {
     let mut cell = String::with_capacity(text.len());
     for letter in one_line(text).chars() {
-        if matches!(letter, '|' | '\\' | '`' | '*' | '<' | '[' | '_') {
+        if matches!(letter, '|' | '\\' | '`' | '*' | '<' | '[') {
             cell.push('\\');
         }
         cell.push(letter);

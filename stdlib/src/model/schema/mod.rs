@@ -6,7 +6,7 @@ mod read;
 mod values;
 
 use flow_dsl::Span;
-use regex::Regex;
+use regex::bytes::Regex;
 
 pub(crate) use load::load;
 pub(crate) use lower::answer_schema;

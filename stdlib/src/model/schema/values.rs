@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flow_dsl::tree::{Entry, Node, Value};
 use flow_dsl::{Code, Diagnostic, SourceFile, Span, Spanned, suggest};
-use regex::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 /// The most that one compiled pattern may weigh, in bytes.
 const PATTERN_BYTES: usize = 1 << 20;
@@ -132,12 +132,13 @@ impl Reader<'_> {
     }
 
     fn pattern(&mut self, text: &Spanned<String>) -> Option<Regex> {
-        let compiled = RegexBuilder::new(&crate::model::plain::plain_text(&text.value))
+        let compiled = RegexBuilder::new(&crate::model::plain::pattern(&text.value))
             .case_insensitive(true)
+            .unicode(false)
             .size_limit(PATTERN_BYTES)
             .build();
         let message = match compiled {
-            Ok(regex) if regex.is_match("") => "the pattern fits nothing at all, so it fits \
+            Ok(regex) if regex.is_match(b"") => "the pattern fits nothing at all, so it fits \
                 everywhere"
                 .to_owned(),
             Ok(regex) => return Some(regex),
