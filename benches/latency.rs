@@ -59,7 +59,8 @@ fn main() {
     write_records(Path::new(&path("in.jsonl")), records);
     println!("| latency | in flight | loop s | flow s | ratio | flow ms CPU a call | loop |");
     println!("|---|---|---|---|---|---|---|");
-    let latencies: [(&str, fn(usize) -> Duration); 3] = [
+    type Latency = fn(usize) -> Duration;
+    let latencies: [(&str, Latency); 3] = [
         ("50 ms", |_| Duration::from_millis(50)),
         ("500 ms", |_| Duration::from_millis(500)),
         ("log-normal", log_normal),

@@ -110,7 +110,7 @@ fn hand_written(input: &Path, output: &Path) {
         let mut record: Value = serde_json::from_str(&line).expect("JSON");
         let id = record["id"].as_u64().expect("a number");
         record["label"] = Value::from(format!("note {id}"));
-        if id % 2 == 0 {
+        if id.is_multiple_of(2) {
             serde_json::to_writer(&mut output, &record).expect("a line");
             output.write_all(b"\n").expect("a line");
         }

@@ -154,12 +154,10 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
 }
 
 fn head(status: u16, headers: &[(&str, String)], length: usize) -> String {
-    let mut head = format!("HTTP/1.1 {status} Status\r\ncontent-type: application/json\r\n");
-    for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    head.push_str(&format!("content-length: {length}\r\n\r\n"));
-    head
+    let head = format!("HTTP/1.1 {status} Status\r\ncontent-type: application/json\r\n");
+    let further: Vec<String> =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("{head}{}content-length: {length}\r\n\r\n", further.concat())
 }
 
 /// The JSON body of the next call; nothing when the connection is closed.
@@ -179,7 +177,7 @@ async fn read_call(stream: &mut TcpStream, input: &mut Vec<u8>) -> Option<Value>
                 return Some(body.unwrap_or(Value::Null));
             }
         }
-        let mut piece = [0; 16 * 1024];
+        let mut piece = vec![0; 16 * 1024];
         match stream.read(&mut piece).await {
             Ok(0) | Err(_) => return None,
             Ok(read) => input.extend_from_slice(&piece[..read]),

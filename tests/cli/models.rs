@@ -44,13 +44,13 @@ fn found() -> String {
 fn ask(server: &ModelServer, texts: usize, line: &str) -> (Folder, Answer, Value) {
     let folder = Folder::new();
     folder.file("asked.yaml", PIPELINE);
-    let rows: String = (0..texts)
-        .map(|id| format!("{{\"id\": {id}, \"text\": \"Ada came in. It was {id}.\"}}\n"))
+    let rows: Vec<String> = (0..texts)
+        .map(|id| json!({"id": id, "text": format!("Ada came in. It was {id}.")}).to_string())
         .collect();
-    folder.file("texts.jsonl", rows);
+    folder.file("texts.jsonl", rows.join("\n"));
     let mut command = folder
         .command(&format!("run asked.yaml --report report.json --url {} {line}", server.url()));
-    let answer = answer(command.env("LOOPBACK_KEY", "s3cret-key").timeout(Duration::from_secs(60)));
+    let answer = answer(command.env("LOOPBACK_KEY", "s3cret-key").timeout(Duration::from_mins(1)));
     let report = serde_json::from_str(&folder.read("report.json")).expect("a report");
     (folder, answer, report)
 }
