@@ -42,6 +42,8 @@ stages:
   saved: {uses: store, from: found, with: {to: found.jsonl}}
 "#;
 
+type Latency = fn(usize) -> Duration;
+
 const ANSWER: &str = r#"{"entities": []}"#;
 
 fn main() {
@@ -59,7 +61,6 @@ fn main() {
     write_records(Path::new(&path("in.jsonl")), records);
     println!("| latency | in flight | loop s | flow s | ratio | flow ms CPU a call | loop |");
     println!("|---|---|---|---|---|---|---|");
-    type Latency = fn(usize) -> Duration;
     let latencies: [(&str, Latency); 3] = [
         ("50 ms", |_| Duration::from_millis(50)),
         ("500 ms", |_| Duration::from_millis(500)),

@@ -6,6 +6,7 @@ mod check;
 mod doctor;
 mod folder;
 mod help;
+mod interviews;
 mod model_server;
 mod models;
 mod plan;
