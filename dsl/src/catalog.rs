@@ -48,7 +48,8 @@ pub struct StageSpec {
     /// The manual, from the doc comment of the settings.
     pub doc: String,
     /// JSON Schema of the settings. `format` says what a string means: `duration`, `size`, `rate`,
-    /// `range`, `template` (over record fields), `expression`, `path`, `model`, `schema`.
+    /// `range`, `template` (over record fields), `expression`, `field` (the name of one), `path`,
+    /// `model`, `limit`, `schema` (a declared name, or a path).
     pub settings: Value,
     /// Which fields leave the stage, given its settings as JSON.
     pub fields: fn(&Value) -> Fields,

@@ -40,6 +40,42 @@ fn the_sample_is_a_pipeline_without_a_word() {
 }
 
 #[test]
+fn the_file_in_the_manual_is_right() {
+    let manual = include_str!("../../docs/language.md");
+    let parts: Vec<&str> = manual.split("```").collect();
+    let text = parts.iter().find_map(|part| part.strip_prefix("yaml\n")).unwrap();
+    let (pipeline, found) = checked(text, &Inputs::default());
+    assert_eq!(found, []);
+    assert!(pipeline.is_some());
+}
+
+#[test]
+fn every_span_of_a_pipeline_lies_in_its_file() {
+    let pair = |(a, b): (&str, &str)| (a.to_owned(), b.to_owned());
+    let far = " ".repeat(3000);
+    let inputs = Inputs {
+        sets: [
+            ("models.analyst", format!("{far}{{provider: openai, model: x, limit: openai}}")),
+            ("limits.openai", format!("{far}{{concurrency: 3}}")),
+            ("stages.entities.timeout", format!("{far}3s")),
+        ]
+        .map(|(path, value)| pair((path, value.as_str())))
+        .to_vec(),
+        ..Inputs::default()
+    };
+    let pipeline = sample(&inputs);
+    let model = &pipeline.models[0];
+    let spans = [
+        model.name.span,
+        model.provider.span,
+        model.limit.as_ref().unwrap().span,
+        pipeline.limits[0].name.span,
+        pipeline.nodes[1].hints.timeout.as_ref().unwrap().span,
+    ];
+    assert!(spans.iter().all(|span| span.end <= SAMPLE.len()), "{spans:?}");
+}
+
+#[test]
 fn hints_come_from_the_node_and_then_from_defaults() {
     let pipeline = sample(&Inputs::default());
     let hints = &pipeline.nodes[1].hints;

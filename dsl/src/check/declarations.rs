@@ -1,5 +1,6 @@
 //! What stands around the nodes: name, secrets, limits.
 
+use super::hints::key_place;
 use super::{Checker, Declared};
 use crate::code::Code;
 use crate::pipeline::{Limit, Pipeline, Secret, SecretFrom};
@@ -21,7 +22,7 @@ impl Checker<'_> {
         let models = self.models(root);
         let schemas = self.named(root, "schemas");
         let schemas =
-            schemas.into_iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
+            schemas.into_iter().map(|entry| (key_place(entry), entry.value.clone())).collect();
         let nodes = self.nodes(root);
         Some(Pipeline {
             source: std::sync::Arc::clone(self.file),
@@ -74,7 +75,7 @@ impl Checker<'_> {
             .into_iter()
             .filter_map(|entry| {
                 let from = self.secret(entry)?;
-                Some(Secret { name: entry.key.clone(), from })
+                Some(Secret { name: key_place(entry), from })
             })
             .collect()
     }
@@ -150,7 +151,7 @@ impl Checker<'_> {
         }
         let node = &entry.value;
         Some(Limit {
-            name: entry.key.clone(),
+            name: key_place(entry),
             requests: node.get("requests").and_then(|part| self.rate(part, "`requests`")),
             tokens: node.get("tokens").and_then(|part| self.rate(part, "`tokens`")),
             concurrency: node

@@ -13,6 +13,13 @@ pub(super) const fn place(node: &Node) -> Span {
     if node.source.is_some() { Span::new(0, 0) } else { node.span }
 }
 
+/// A name and its place in the pipeline file; the beginning when it stands elsewhere.
+pub(super) fn key_place(entry: &Entry) -> Spanned<String> {
+    let elsewhere = entry.value.source.is_some();
+    let span = if elsewhere { Span::new(0, 0) } else { entry.key.span };
+    Spanned::new(entry.key.value.clone(), span)
+}
+
 const ON_ERROR: &[(&str, u8)] = &[("reject", 0), ("keep", 1), ("skip", 2), ("stop", 3)];
 
 impl Checker<'_> {

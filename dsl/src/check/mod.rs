@@ -2,6 +2,7 @@
 
 mod declarations;
 mod fields;
+mod fieldset;
 mod format;
 mod hints;
 mod keys;

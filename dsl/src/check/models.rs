@@ -1,5 +1,6 @@
 //! Models: a provider, a limit, a key, and what the provider wants to know.
 
+use super::hints::{key_place, place};
 use super::{Checker, keys};
 use crate::catalog::Catalog;
 use crate::code::Code;
@@ -37,11 +38,11 @@ impl Checker<'_> {
         }
         let limit = node.get("limit").and_then(|limit| {
             let value = self.declared(limit, "limit", Code::F0231, "limits")?;
-            Some(Spanned::new(value, limit.span))
+            Some(Spanned::new(value, place(limit)))
         });
         let key = node.get("key").and_then(|key| {
             let value = self.declared(key, "secret", Code::F0233, "secrets")?;
-            Some(Spanned::new(value, key.span))
+            Some(Spanned::new(value, place(key)))
         });
         let Some(provider) = node.get("provider") else { return self.no_provider(entry) };
         let word = self.text(provider, "`provider`")?;
@@ -63,9 +64,10 @@ impl Checker<'_> {
             &["provider", "limit", "key"],
         );
         let usual = spec.secret.filter(|secret| self.names.secrets.spans.contains_key(*secret));
-        let secret = key.or_else(|| usual.map(|name| Spanned::new(name.to_owned(), provider.span)));
-        let provider = Spanned::new(word, provider.span);
-        Some(Model { name: entry.key.clone(), provider, limit, secret, settings })
+        let secret =
+            key.or_else(|| usual.map(|name| Spanned::new(name.to_owned(), place(provider))));
+        let provider = Spanned::new(word, place(provider));
+        Some(Model { name: key_place(entry), provider, limit, secret, settings })
     }
 
     fn no_provider(&mut self, entry: &Entry) -> Option<Model> {

@@ -1,13 +1,13 @@
 //! Nodes: stage, hints, settings, and then what only shows among all of them.
 
-use super::hints::{completed, place};
+use super::hints::{completed, key_place, place};
 use super::template::FieldUse;
 use super::wiring::Wire;
 use super::{Checker, keys};
 use crate::catalog::{Catalog, StageSpec};
 use crate::code::Code;
 use crate::pipeline::{Hints, Input, PipelineNode};
-use crate::source::{Span, Spanned};
+use crate::source::Spanned;
 use crate::suggest::closest;
 use crate::tree::{Entry, Node, Value};
 
@@ -215,8 +215,6 @@ impl<'a> Checker<'a> {
 
 /// The node of the pipeline.
 fn finished(draft: Draft<'_, '_>) -> Option<PipelineNode> {
-    let elsewhere = draft.entry.value.source.is_some();
-    let span = if elsewhere { Span::new(0, 0) } else { draft.entry.key.span };
     let inputs = draft.wires.into_iter().map(|wire| Input {
         port: wire.port,
         from: wire.from,
@@ -224,7 +222,7 @@ fn finished(draft: Draft<'_, '_>) -> Option<PipelineNode> {
         span: wire.span,
     });
     Some(PipelineNode {
-        name: Spanned::new(draft.entry.key.value.clone(), span),
+        name: key_place(draft.entry),
         uses: draft.uses?,
         inputs: inputs.collect(),
         hints: draft.hints,

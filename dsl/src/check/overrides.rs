@@ -1,5 +1,6 @@
 //! Profiles and `--set`: values of the file replaced by path, before anything is checked.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Checker, Inputs, keys};
@@ -13,6 +14,9 @@ use crate::tree::{Entry, Node, Value};
 /// Declarations whose keys are names that the file gives.
 const NAMED: &[&str] = &["params", "secrets", "limits", "models", "schemas", "stages"];
 
+/// The words of a path.
+type Path = Vec<Spanned<String>>;
+
 /// A path that leads nowhere.
 struct Lost<'p> {
     /// Which of its words.
@@ -24,27 +28,30 @@ struct Lost<'p> {
 
 impl Checker<'_> {
     /// The file with its profiles and `--set` applied.
-    pub(super) fn overridden(&mut self, root: &Node, inputs: &Inputs) -> Node {
-        let mut root = root.clone();
-        let before = root.clone();
-        let profiles = self.named(&before, "profiles");
+    pub(super) fn overridden<'r>(&mut self, root: &'r Node, inputs: &Inputs) -> Cow<'r, Node> {
+        let mut changed = Cow::Borrowed(root);
+        let profiles = self.named(root, "profiles");
         for entry in &profiles {
-            let name = &entry.key.value;
-            if self.fixed_profile(entry) && !inputs.profiles.contains(name) {
+            let chosen = inputs.profiles.contains(&entry.key.value);
+            if self.fixed_profile(entry) && !chosen {
                 // Only to find paths that lead nowhere.
-                self.profile(&mut root.clone(), entry);
+                self.profile(root, entry);
             }
         }
         for name in &inputs.profiles {
             match profiles.iter().find(|entry| entry.key.value == *name) {
-                Some(entry) => self.profile(&mut root, entry),
+                Some(entry) => {
+                    for (path, value) in self.profile(&changed, entry) {
+                        put(changed.to_mut(), &path, value);
+                    }
+                }
                 None => self.unknown_profile(name, &profiles),
             }
         }
         for (path, text) in &inputs.sets {
-            self.set(&mut root, path, text);
+            self.set(&mut changed, path, text);
         }
-        root
+        changed
     }
 
     fn fixed_profile(&mut self, entry: &Entry) -> bool {
@@ -78,20 +85,27 @@ impl Checker<'_> {
         self.push(found);
     }
 
-    fn profile(&mut self, root: &mut Node, profile: &Entry) {
+    /// What a profile sets, less the paths that lead nowhere.
+    fn profile<'p>(&mut self, root: &Node, profile: &'p Entry) -> Vec<(Path, &'p Node)> {
+        let mut all = Vec::new();
         for entry in profile.value.entries() {
             if entry.key.value.is_empty() || entry.value.value == Value::Bad {
                 continue;
             }
             let path = words(&entry.key.value, inside(self.file, entry.key.span));
-            if let Err(lost) = put(root, &path, &entry.value) {
-                let found = self.lost(&entry.value, &lost);
-                self.push(found);
+            match resolve(root, &path) {
+                Ok(true) => all.push((path, &entry.value)),
+                Ok(false) => {}
+                Err(lost) => {
+                    let found = self.lost(&entry.value, &lost);
+                    self.push(found);
+                }
             }
         }
+        all
     }
 
-    fn set(&mut self, root: &mut Node, path: &str, text: &str) {
+    fn set(&mut self, root: &mut Cow<'_, Node>, path: &str, text: &str) {
         let source = SourceFile::new("--set", format!("{path}={text}"));
         let value_at = path.len() + 1;
         // The same text with the path blanked, so that places agree.
@@ -112,9 +126,14 @@ impl Checker<'_> {
             return;
         }
         give_source(&mut value, &source);
-        if let Err(lost) = put(root, &words(path, Span::new(0, path.len())), &value) {
-            let found = self.lost(&value, &lost);
-            self.push(found);
+        let path = words(path, Span::new(0, path.len()));
+        match resolve(root, &path) {
+            Ok(true) => put(root.to_mut(), &path, &value),
+            Ok(false) => {}
+            Err(lost) => {
+                let found = self.lost(&value, &lost);
+                self.push(found);
+            }
         }
     }
 
@@ -139,7 +158,7 @@ fn inside(file: &SourceFile, span: Span) -> Span {
     }
 }
 
-fn words(path: &str, span: Span) -> Vec<Spanned<String>> {
+fn words(path: &str, span: Span) -> Path {
     let mut at = 0;
     path.split('.')
         .map(|word| {
@@ -164,83 +183,74 @@ fn give_source(node: &mut Node, source: &Arc<SourceFile>) {
     }
 }
 
-/// Puts a value at a path. A declared name must exist; what is below it may be new.
-fn put<'p>(root: &mut Node, path: &'p [Spanned<String>], value: &Node) -> Result<(), Lost<'p>> {
-    let Some(section) = path.first() else { return Ok(()) };
-    if !keys::TOP.contains(&section.value.as_str()) || section.value == "profiles" {
-        let near = closest(&section.value, keys::TOP.iter().copied()).map(str::to_owned);
-        let message = format!("a pipeline has no `{}` to set", section.value);
-        return Err(Lost { word: section, message, near });
+/// Whether a value can be put at a path; false where nothing can be read. A declared name must
+/// exist; what is below it may be new.
+fn resolve<'p>(root: &Node, path: &'p [Spanned<String>]) -> Result<bool, Lost<'p>> {
+    let Some(section) = path.first() else { return Ok(false) };
+    let word = section.value.as_str();
+    let lost = |word, message, near: Option<&str>| {
+        Err(Lost { word, message, near: near.map(str::to_owned) })
+    };
+    if !keys::TOP.contains(&word) || word == "profiles" {
+        let near = closest(word, keys::TOP.iter().copied());
+        return lost(section, format!("a pipeline has no `{word}` to set"), near);
     }
-    let named = NAMED.contains(&section.value.as_str());
-    if named && root.get(&section.value).is_none() {
-        if root.entries().iter().any(|entry| entry.key.value.is_empty()) {
-            return Ok(());
-        }
-        let message = format!("the file declares no `{}`", section.value);
-        return Err(Lost { word: section, message, near: None });
-    }
-    let Some(mut place) = child(root, section, value, path.len() == 1) else { return Ok(()) };
-    if place.value == Value::Bad {
-        return Ok(());
-    }
-    if named {
+    let mut place = root.get(word);
+    if NAMED.contains(&word) {
+        let unreadable = root.entries().iter().any(|entry| entry.key.value.is_empty());
+        let Some(section_map) = place.filter(|place| place.value != Value::Bad) else {
+            if unreadable || place.is_some() {
+                return Ok(false);
+            }
+            return lost(section, format!("the file declares no `{word}`"), None);
+        };
         let Some(name) = path.get(1) else {
-            let message = format!("`{}` cannot be set as a whole", section.value);
-            return Err(Lost { word: section, message, near: None });
+            return lost(section, format!("`{word}` cannot be set as a whole"), None);
         };
-        let declared: Vec<String> =
-            place.entries().iter().map(|entry| entry.key.value.clone()).collect();
-        if declared.iter().any(String::is_empty) && !declared.contains(&name.value) {
-            return Ok(());
+        if section_map.get(&name.value).is_none() {
+            let mut names = section_map.entries().iter().map(|entry| entry.key.value.as_str());
+            if names.clone().any(str::is_empty) {
+                return Ok(false);
+            }
+            let near = closest(&name.value, &mut names);
+            return lost(name, format!("`{word}` declares no `{}`", name.value), near);
         }
-        if !declared.contains(&name.value) {
-            let near = closest(&name.value, declared.iter().map(String::as_str)).map(str::to_owned);
-            let message = format!("`{}` declares no `{}`", section.value, name.value);
-            return Err(Lost { word: name, message, near });
+        if word == "stages" && path.len() == 2 {
+            return lost(name, "a node cannot be set as a whole".to_owned(), None);
         }
     }
-    if section.value == "stages" && path.len() == 2 {
-        let message = "a node cannot be set as a whole".to_owned();
-        return Err(Lost { word: &path[1], message, near: None });
+    for (at, inner) in path.iter().enumerate().skip(1) {
+        match place.map(|place| &place.value) {
+            None | Some(Value::Null | Value::Map(_)) => {}
+            Some(Value::Bad) => return Ok(false),
+            Some(_) => {
+                let above: Vec<&str> = path[..at].iter().map(|word| word.value.as_str()).collect();
+                let message = format!("`{}` has nothing inside to set", above.join("."));
+                return lost(inner, message, None);
+            }
+        }
+        place = place.and_then(|place| place.get(&inner.value));
     }
-    let is_param = section.value == "params" && path.len() == 2;
-    for word in &path[1..] {
-        place = match inside_of(place, word, value, path) {
-            Some(place) => place?,
-            None => return Ok(()),
-        };
-    }
-    if is_param && matches!(place.value, Value::Map(_)) {
-        let default = Spanned::new("default".to_owned(), path[1].span);
-        let Some(inner) = child(place, &default, value, true) else { return Ok(()) };
-        place = inner;
-    }
-    *place = value.clone();
-    Ok(())
+    Ok(true)
 }
 
-/// One step down; none where nothing can be read.
-fn inside_of<'n, 'p>(
-    place: &'n mut Node,
-    word: &'p Spanned<String>,
-    value: &Node,
-    path: &'p [Spanned<String>],
-) -> Option<Result<&'n mut Node, Lost<'p>>> {
-    match place.value {
-        Value::Bad => None,
-        Value::Map(_) | Value::Null => {
-            let param = path[0].value == "params" && path.len() == 2;
-            let last = path.last().is_some_and(|end| end.span == word.span) && !param;
-            child(place, word, value, last).map(Ok)
-        }
-        _ => {
-            let at = path.iter().position(|other| other.span == word.span).unwrap_or(1);
-            let above: Vec<&str> = path[..at].iter().map(|word| word.value.as_str()).collect();
-            let message = format!("`{}` has nothing inside to set", above.join("."));
-            Some(Err(Lost { word, message, near: None }))
+/// Puts a value at a path that can be resolved.
+fn put(root: &mut Node, path: &[Spanned<String>], value: &Node) {
+    let mut path = path.to_vec();
+    let is_param = path.len() == 2 && path[0].value == "params";
+    let declaration = root.get("params").and_then(|params| params.get(&path[path.len() - 1].value));
+    if is_param && declaration.is_some_and(|node| matches!(node.value, Value::Map(_))) {
+        path.push(Spanned::new("default".to_owned(), path[1].span));
+    }
+    let mut place = root;
+    let last = path.len() - 1;
+    for (at, word) in path.iter().enumerate() {
+        match child(place, word, value, at == last) {
+            Some(inner) => place = inner,
+            None => return,
         }
     }
+    *place = value.clone();
 }
 
 /// The value of a key, made when it is not there. A new value gets its key's place.

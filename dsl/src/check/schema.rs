@@ -118,14 +118,30 @@ impl<'a> Schema<'a> {
 
     /// Whether anything at all is allowed.
     pub(super) fn is_any(self) -> bool {
-        self.types().is_empty() && self.variants().is_empty()
+        let closed = ["type", "const", "enum"].iter().any(|key| self.word(key).is_some());
+        !closed && !self.has_variants()
+    }
+
+    /// Whether there are several variants.
+    pub(super) fn has_variants(self) -> bool {
+        let all = self.word("oneOf").or(self.word("anyOf")).and_then(Json::as_array);
+        all.is_some_and(|all| !all.is_empty())
+    }
+
+    /// Whether there is a list of the only values that are allowed.
+    pub(super) fn is_constant(self) -> bool {
+        self.word("const").is_some()
+            || matches!(self.word("enum"), Some(Json::Array(_)))
+            || self.has_variants() && self.variants().into_iter().all(Self::is_constant)
     }
 
     /// Whether a value has one of the types, here or in a variant.
     pub(super) fn admits(self, value: &Value) -> bool {
-        let variants = self.variants();
-        if !variants.is_empty() {
-            return variants.into_iter().any(|variant| variant.admits(value));
+        if self.has_variants() {
+            return self.variants().into_iter().any(|variant| variant.admits(value));
+        }
+        if let Some(Json::String(name)) = self.word("type") {
+            return is_type(name, value);
         }
         let types = self.types();
         types.is_empty() || types.iter().any(|name| is_type(name, value))

@@ -135,16 +135,13 @@ impl Checker<'_> {
             return node.clone();
         }
         if schema.is_any() {
-            return match schema.constants() {
-                Some(_) => self.constant(node, schema, what),
-                None => self.rendered_anywhere(node),
-            };
+            return self.rendered_anywhere(node);
         }
-        if !schema.variants().is_empty() {
-            return self.variant(node, schema, what, key);
-        }
-        if schema.constants().is_some() {
+        if schema.is_constant() {
             return self.constant(node, schema, what);
+        }
+        if schema.has_variants() {
+            return self.variant(node, schema, what, key);
         }
         let node = self.settled(node, schema);
         match &node.value {
@@ -314,9 +311,6 @@ impl Checker<'_> {
 
     /// One of several: the first that fits without a mistake, else what the likeliest says.
     fn variant(&mut self, node: &Node, schema: Schema<'_>, what: &str, key: Span) -> Node {
-        if schema.constants().is_some() {
-            return self.constant(node, schema, what);
-        }
         let variants = schema.variants();
         let template = node.as_str().is_some_and(is_template);
         let fits = |variant: &Schema<'_>| template || variant.admits(&node.value);

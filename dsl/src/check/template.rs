@@ -71,6 +71,9 @@ pub(super) fn uses_of_expression(text: &str) -> Result<Vec<Use>, Unreadable> {
     Ok(walk.uses)
 }
 
+/// Names that the template language gives.
+const GIVEN: &[&str] = &["loop", "self", "super", "caller", "varargs", "kwargs"];
+
 struct Walk<'t> {
     text: &'t str,
     /// Names that the template itself sets.
@@ -80,8 +83,7 @@ struct Walk<'t> {
 
 impl<'t> Walk<'t> {
     fn new(text: &'t str) -> Self {
-        let own = ["loop", "self", "super", "caller", "varargs", "kwargs"];
-        Self { text, own: own.map(str::to_owned).to_vec(), uses: Vec::new() }
+        Self { text, own: Vec::new(), uses: Vec::new() }
     }
 
     fn push(&mut self, kind: UseKind, name: &str, span: JinjaSpan, guarded: bool) {
@@ -196,7 +198,7 @@ impl<'t> Walk<'t> {
     fn expression(&mut self, expression: &Expr<'_>, guarded: bool) {
         match expression {
             Expr::Var(name) => {
-                if !self.own.iter().any(|own| own == name.id) {
+                if !GIVEN.contains(&name.id) && !self.own.iter().any(|own| own == name.id) {
                     self.push(UseKind::Name, name.id, name.span(), guarded);
                 }
             }

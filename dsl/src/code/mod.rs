@@ -120,8 +120,7 @@ impl Code {
 /// The manual of all codes: docs/errors.md.
 pub fn markdown() -> String {
     let mut text = String::from(
-        "# What can be wrong with a file\n\nGenerated from the pages in `dsl/src/code`. \
-         `flow explain CODE` prints one of them.\n",
+        "# What can be wrong with a file\n\nGenerated from the pages in `dsl/src/code`.\n",
     );
     for (family, title) in [
         ("F01", "The text"),

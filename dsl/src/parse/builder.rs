@@ -1,11 +1,11 @@
 //! Events to tree, without recursion.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use saphyr_parser::{Event, ScalarStyle, Tag};
 
 use super::anchors::{Anchors, Found, Weighed};
+use super::seen::Seen;
 use super::{MAX_DEPTH, plain};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
@@ -41,7 +41,7 @@ struct Frame {
 
 enum Content {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, seen: HashMap<String, Span>, key: Option<Spanned<String>> },
+    Map { entries: Vec<Entry>, seen: Seen, key: Option<Spanned<String>> },
 }
 
 impl<'a> Builder<'a> {
@@ -96,7 +96,8 @@ impl<'a> Builder<'a> {
             }
             Event::MappingStart(anchor, tag) => {
                 let fine = self.tag(tag.as_deref(), &["map"], span);
-                let content = Content::Map { entries: Vec::new(), seen: HashMap::new(), key: None };
+                let content =
+                    Content::Map { entries: Vec::new(), seen: Seen::default(), key: None };
                 self.open_frame(content, anchor, span, fine);
             }
             Event::SequenceEnd | Event::MappingEnd => self.close_frame(span),
@@ -314,19 +315,17 @@ impl Builder<'_> {
         }
         let text = if text == "<<" { String::new() } else { text };
         let Some(frame) = self.frames.last_mut() else { return };
-        let Content::Map { seen, key, .. } = &mut frame.content else { return };
-        if !text.is_empty() {
-            if let Some(&first) = seen.get(&text) {
-                let message = format!("`{text}` is set twice");
-                self.diagnostics.push(
-                    Diagnostic::new(Code::F0102, self.source, span, message)
-                        .label("again here")
-                        .other(first, "first set here")
-                        .help("delete one of the two"),
-                );
-            } else {
-                seen.insert(text.clone(), span);
-            }
+        let Content::Map { entries, seen, key } = &mut frame.content else { return };
+        if !text.is_empty()
+            && let Some(first) = seen.insert(&text, span, entries)
+        {
+            let message = format!("`{text}` is set twice");
+            self.diagnostics.push(
+                Diagnostic::new(Code::F0102, self.source, span, message)
+                    .label("again here")
+                    .other(first, "first set here")
+                    .help("delete one of the two"),
+            );
         }
         *key = Some(Spanned::new(text, span));
     }

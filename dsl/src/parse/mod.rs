@@ -6,6 +6,7 @@ mod lines;
 mod offsets;
 mod patch;
 mod plain;
+mod seen;
 mod special;
 mod syntax;
 mod words;
