@@ -153,7 +153,7 @@ fn doctor() -> Command {
 fn explain() -> Command {
     Command::new("explain")
         .about("Print the page of a diagnostic's code: why it is a mistake, an example, the cure")
-        .after_help("Example:\n  flow explain F0301")
+        .after_help("Examples:\n  flow explain F0301")
         .arg(
             Arg::new("code")
                 .value_name("CODE")

@@ -7,8 +7,8 @@ use flow_dsl::{Code, Inputs, SourceFile, check, parse};
 #[test]
 fn every_example_makes_its_mistake() {
     // Found by `plan`.
-    let later = [Code::F0501, Code::F0502, Code::F0503];
-    for code in Code::ALL.iter().filter(|code| !later.contains(code)) {
+    let later = |code: Code| code.name().starts_with("F05") && code != Code::F0504;
+    for code in Code::ALL.iter().filter(|code| !later(*code)) {
         let parts: Vec<&str> = code.page().split("```").collect();
         let Some(example) = parts[1].strip_prefix("yaml\n") else {
             assert!(

@@ -124,6 +124,7 @@ fn a_second_run_changes_no_row_and_the_report_by_no_byte() {
 }
 
 /// Real interviews by others, beside the project; not part of it.
+#[expect(clippy::print_stdout, reason = "a test that skips says so")]
 fn real(folder: &str) -> Option<PathBuf> {
     let path = project("../shared/data/interviews").join(folder);
     if path.is_dir() {
