@@ -194,7 +194,7 @@ impl<'de> Visitor<'de> for FieldsVisitor<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields: Vec<(Arc<str>, Value)> = Vec::with_capacity(self.names.len());
+        let mut fields: Vec<(Arc<str>, Value)> = Vec::with_capacity(self.names.len() + 1);
         while let Some(name) =
             map.next_key_seed(NameSeed { names: self.names, at: fields.len() })?
         {

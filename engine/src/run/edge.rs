@@ -222,6 +222,17 @@ impl Inlet {
         }
     }
 
+    /// A further batch, if there is one without waiting.
+    pub(crate) fn next_now(&mut self, batching: Batching) -> Option<(usize, Vec<Record>)> {
+        loop {
+            if let Some((port, size)) = self.ready(batching) {
+                return Some((port, self.release(port, size)));
+            }
+            let message = self.receiver.try_recv().ok()?;
+            self.accept(Ok(message));
+        }
+    }
+
     fn accept(&mut self, message: Result<Message, async_channel::RecvError>) {
         match message {
             Ok(Message::Batch(edge, mut records)) => {

@@ -4,13 +4,17 @@ use std::sync::atomic::Ordering;
 
 use super::edge::{Batching, Inlet, Next};
 use super::node::{Node, NodeError, blocking};
-use crate::stage::Sink;
+use crate::record::Record;
+use crate::stage::{Failure, Sink, StageError};
 
 /// A sink whose inputs have ended; whether they brought all that there was.
 pub(crate) struct Written {
     pub(crate) sink: Box<dyn Sink>,
     pub(crate) whole: bool,
 }
+
+/// Batches that one visit to the thread writes, when they are there.
+const BATCHES: usize = 8;
 
 pub(crate) async fn drive(
     mut node: Node,
@@ -20,41 +24,75 @@ pub(crate) async fn drive(
     let batching = Batching::Full { size: node.hints.batch_size, wait: node.hints.batch_wait };
     loop {
         let (port, records) = match inlet.next(batching).await {
-            Next::Batch(port, records) => (port, node.admit(records).await),
+            Next::Batch(port, records) => (port, records),
             Next::End { whole } => {
                 node.end(whole).await;
                 return Ok(Written { sink, whole });
             }
         };
-        let count = records.len();
+        let mut batches = vec![(port, node.admit(records).await)];
+        while batches.len() < BATCHES
+            && let Some((port, records)) = inlet.next_now(batching)
+        {
+            batches.push((port, node.admit(records).await));
+        }
+        let count: usize = batches.iter().map(|(_, records)| records.len()).sum();
         node.account.in_flight.store(count as u64, Ordering::Relaxed);
         let written = blocking(move || {
-            let refused = sink.write(port, records);
-            (sink, refused)
+            let results = write(sink.as_mut(), batches);
+            (sink, results)
         })
         .await;
         node.account.in_flight.store(0, Ordering::Relaxed);
-        let refused = match written {
-            Ok((back, refused)) => {
-                sink = back;
-                refused
-            }
+        let (back, results) = match written {
+            Ok(written) => written,
             Err(error) => {
                 node.account.leave(count as u64);
                 return Err((None, error));
             }
         };
-        match refused {
+        sink = back;
+        if let Err(error) = settle(&mut node, results, count).await {
+            return Err((Some(sink), error));
+        }
+    }
+}
+
+/// For each batch that was begun its size, and what was refused of it or why it broke.
+type Results = Vec<(usize, Result<Vec<(Record, Failure)>, StageError>)>;
+
+/// Writes batch after batch, up to the first that breaks.
+fn write(sink: &mut dyn Sink, batches: Vec<(usize, Vec<Record>)>) -> Results {
+    let mut results = Vec::with_capacity(batches.len());
+    for (port, records) in batches.into_iter().filter(|(_, records)| !records.is_empty()) {
+        let count = records.len();
+        let result = sink.write(port, records);
+        let broke = result.is_err();
+        results.push((count, result));
+        if broke {
+            break;
+        }
+    }
+    results
+}
+
+/// Counts what became of `count` records; those behind a break stay pending.
+async fn settle(node: &mut Node, results: Results, count: usize) -> Result<(), NodeError> {
+    let mut settled = 0;
+    for (size, result) in results {
+        match result {
             Ok(refused) => {
-                node.pass(count - refused.len().min(count));
+                settled += size;
+                node.pass(size - refused.len().min(size));
                 for (record, failure) in refused {
                     node.fail(record, &failure, 1).await;
                 }
             }
             Err(error) => {
-                node.account.leave(count as u64);
-                return Err((Some(sink), error.into()));
+                node.account.leave((count - settled) as u64);
+                return Err(error.into());
             }
         }
     }
+    Ok(())
 }
