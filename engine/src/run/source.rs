@@ -6,7 +6,7 @@ use super::node::{Node, NodeError, blocking};
 use crate::stage::{Found, Source};
 
 /// Things that one pull brings at most.
-pub(crate) const PULL: usize = 512;
+pub(crate) const PULL: usize = 128;
 
 pub(crate) async fn drive(mut node: Node, mut source: Box<dyn Source>) -> Result<(), NodeError> {
     let mut whole = true;
