@@ -8,7 +8,7 @@ use flow_dsl::{Code, Inputs, SourceFile, check, parse};
 fn every_example_makes_its_mistake() {
     // Found by `plan`.
     let later = |code: Code| code.name().starts_with("F05") && code != Code::F0504;
-    for code in Code::ALL.iter().filter(|code| !later(*code)) {
+    for code in Code::ALL.iter().filter(|code| !later(**code)) {
         let parts: Vec<&str> = code.page().split("```").collect();
         let Some(example) = parts[1].strip_prefix("yaml\n") else {
             assert!(
