@@ -86,7 +86,7 @@ pub struct NodeReport {
     pub retries: u64,
     /// What its calls used.
     pub usage: Usage,
-    /// Rejects by reason, the ten most frequent; the rest under `other reasons`.
+    /// Rejects by reason, the first ten that came up; the rest under `other reasons`.
     pub reasons: BTreeMap<String, u64>,
     /// Time that the node's work took, added up over everything in flight.
     pub busy: Duration,

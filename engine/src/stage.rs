@@ -59,6 +59,8 @@ pub enum FailureKind {
     Transient,
     /// Nothing will work any more (key refused, server unknown): the run stops in order.
     Fatal,
+    /// The run ended before its turn came; neither the record nor the world is to blame.
+    Ended,
 }
 
 impl Failure {
@@ -70,6 +72,12 @@ impl Failure {
     /// Worth another attempt.
     pub fn transient(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), kind: FailureKind::Transient, retry_after: None }
+    }
+
+    /// The run ended before its turn came.
+    pub(crate) fn ended() -> Self {
+        let reason = "the run ended before its turn came".to_owned();
+        Self { reason, kind: FailureKind::Ended, retry_after: None }
     }
 
     /// Nothing will work any more.

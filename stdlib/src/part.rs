@@ -17,6 +17,11 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// The file that it becomes.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// Touches nothing yet.
     pub(crate) fn new(to: &str, target: PathBuf) -> Self {
         let name = target.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -105,6 +105,26 @@ fn a_shared_limit_is_not_passed() {
 }
 
 #[test]
+fn a_limit_that_the_node_names_too_is_passed_once() {
+    let server = ModelServer::start(|_, _| (Duration::ZERO, Reply::content(&found())));
+    let line = "--set stages.people.limit=loopback --set limits.loopback.concurrency=1";
+    let (folder, answer, _) = ask(&server, 4, line);
+    assert_eq!((answer.code, server.calls()), (0, 4), "{}", answer.err);
+    assert_eq!(folder.read("people.jsonl").lines().count(), 4);
+}
+
+#[test]
+fn a_key_that_a_server_repeats_in_a_good_answer_is_hidden() {
+    let said = br#"{"error": {"message": "Incorrect API key provided: s3cret-key"}}"#.to_vec();
+    let reply = Reply::Answer(200, Vec::new(), said);
+    let server = ModelServer::start(move |_, _| (Duration::ZERO, reply.clone()));
+    let (folder, answer, report) = ask(&server, 1, "--log debug");
+    let said = report.to_string() + &answer.out + &answer.err + &folder.read("dead.jsonl");
+    assert!(said.contains("Incorrect API key provided: ***"), "{said}");
+    assert!(!said.contains("s3cret-key"), "{said}");
+}
+
+#[test]
 fn every_fault_has_a_reason_of_its_own_and_loses_nothing_else() {
     let html = b"<html><body>Bad gateway</body></html>".to_vec();
     let faults: [(&str, Reply, usize, &str); 8] = [

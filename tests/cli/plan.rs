@@ -98,3 +98,11 @@ fn a_picture_that_cannot_be_written_says_so() {
     assert_eq!(answer.code, 1);
     assert!(answer.err.starts_with("error: cannot write `no/where.svg`"), "{}", answer.err);
 }
+
+#[test]
+fn two_nodes_that_write_one_file_are_refused() {
+    let folder = Folder::small();
+    let answer = folder.flow("plan small.yaml --set stages.dead.with.to=./out/x/../big.jsonl");
+    assert_eq!(answer.code, 2);
+    assert!(answer.err.contains("error[F0505]: `saved` and `dead` both write"), "{}", answer.err);
+}

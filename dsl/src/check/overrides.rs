@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Checker, Inputs, keys};
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
+use crate::parse::MAX_DEPTH;
 use crate::parse::yaml;
 use crate::source::{SourceFile, Span, Spanned};
 use crate::suggest::closest;
@@ -191,6 +192,9 @@ fn resolve<'p>(root: &Node, path: &'p [Spanned<String>]) -> Result<bool, Lost<'p
     let lost = |word, message, near: Option<&str>| {
         Err(Lost { word, message, near: near.map(str::to_owned) })
     };
+    if path.len() > MAX_DEPTH {
+        return lost(section, format!("a path has at most {MAX_DEPTH} words"), None);
+    }
     if !keys::TOP.contains(&word) || word == "profiles" {
         let near = closest(word, keys::TOP.iter().copied());
         return lost(section, format!("a pipeline has no `{word}` to set"), near);

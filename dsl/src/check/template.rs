@@ -55,8 +55,49 @@ impl From<minijinja::Error> for Unreadable {
     }
 }
 
+/// The longest expression that is read, in bytes. A tree of expressions may be as deep as its text
+/// is long, and is walked and dropped by recursion.
+const MOST_EXPRESSION: usize = 4096;
+
+/// Refuses an expression that is too long to be walked.
+fn bounded(expression: &str, from: usize) -> Result<(), Unreadable> {
+    if expression.len() <= MOST_EXPRESSION {
+        return Ok(());
+    }
+    let message = format!("an expression is longer than {MOST_EXPRESSION} bytes");
+    Err(Unreadable { message, range: Some(from..from + 2) })
+}
+
+/// Refuses a template with an expression that is too long to be walked, or with blocks that could
+/// stand too deep in each other.
+fn bounded_template(text: &str) -> Result<(), Unreadable> {
+    let mut at = 0;
+    let mut blocks = 0;
+    while let Some(open) = text[at..].find(['{']).map(|open| at + open) {
+        let inside = open + 1;
+        let close = match text[inside..].chars().next() {
+            Some('{') => "}}",
+            Some('%') => "%}",
+            _ => {
+                at = inside;
+                continue;
+            }
+        };
+        blocks += usize::from(close == "%}");
+        let end = text[inside..].find(close).map_or(text.len(), |end| inside + end);
+        bounded(&text[open..end], open)?;
+        at = end;
+    }
+    if blocks > MOST_EXPRESSION {
+        let message = format!("a template has more than {MOST_EXPRESSION} tags");
+        return Err(Unreadable { message, range: None });
+    }
+    Ok(())
+}
+
 /// The names in a template.
 pub(super) fn uses_of_template(text: &str) -> Result<Vec<Use>, Unreadable> {
+    bounded_template(text)?;
     let template = machinery::parse(text, "template", minijinja::syntax::SyntaxConfig::default())?;
     let mut walk = Walk::new(text);
     walk.statement(&template);
@@ -65,6 +106,7 @@ pub(super) fn uses_of_template(text: &str) -> Result<Vec<Use>, Unreadable> {
 
 /// The names in an expression.
 pub(super) fn uses_of_expression(text: &str) -> Result<Vec<Use>, Unreadable> {
+    bounded(text, 0)?;
     let expression = machinery::parse_expr(text)?;
     let mut walk = Walk::new(text);
     walk.expression(&expression, false);
@@ -327,6 +369,21 @@ mod tests {
         let uses = uses_of_template(text).unwrap();
         let parts: Vec<&str> = uses.iter().map(|found| &text[found.range.clone()]).collect();
         assert_eq!(parts, ["upperr", "input_dir", "u_1"]);
+    }
+
+    #[test]
+    fn what_is_too_deep_to_be_walked_is_refused() {
+        let long = "a+".repeat(300_000) + "a";
+        for read in [
+            uses_of_expression(&long).err(),
+            uses_of_template(&format!("{{{{ {long} }}}}")).err(),
+            uses_of_template(&format!("text {{{{ {long}")).err(),
+            uses_of_template(&"{% if a %}".repeat(100_000)).err(),
+        ] {
+            assert!(read.is_some_and(|unreadable| unreadable.message.contains("4096")));
+        }
+        let longest = "a+".repeat(MOST_EXPRESSION / 2 - 1) + "a";
+        assert_eq!(uses_of_expression(&longest).map(|uses| uses.len()), Ok(2047 + 1));
     }
 
     #[test]

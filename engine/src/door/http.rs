@@ -55,8 +55,10 @@ impl Door {
         used: impl FnOnce(&[u8]) -> Usage,
     ) -> Result<Answer, Failure> {
         let pass = match request.limit {
-            Some(limit) => self.enter(limit, request.estimated_tokens, meter).await,
-            None => None,
+            Some(limit) if !meter.holds(limit) => {
+                self.enter(limit, request.estimated_tokens, meter).await?
+            }
+            _ => None,
         };
         meter.add(Usage { calls: 1, ..Usage::default() });
         let result = self.exchange(&request).await;
@@ -69,7 +71,9 @@ impl Door {
                 }
             }
             Err(failure) => {
-                if let (Some(pass), Some(patience)) = (&pass, failure.retry_after) {
+                if let (Some(pass), Some(patience)) = (&pass, failure.retry_after)
+                    && !patience.is_zero()
+                {
                     pass.pause(patience);
                 }
             }
@@ -110,6 +114,9 @@ impl Door {
                 )));
             }
             body.extend_from_slice(&piece);
+        }
+        if let Some(secret) = request.bearer {
+            body = secret.hide_bytes(body);
         }
         if (200..300).contains(&status) {
             return Ok(Answer { status, body });

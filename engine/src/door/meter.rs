@@ -33,6 +33,8 @@ impl UsageCount {
 pub struct Meter {
     usage: Arc<UsageCount>,
     line: Mutex<Line>,
+    /// The limit that the attempt as a whole has passed, so that its calls need not.
+    held: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -43,9 +45,15 @@ struct Line {
 }
 
 impl Meter {
-    /// A meter for an attempt of the node that counts here.
-    pub fn new(usage: Arc<UsageCount>) -> Self {
-        Self { usage, line: Mutex::default() }
+    /// A meter for an attempt of the node that counts here, and the limit that the attempt passes
+    /// before it begins.
+    pub fn new(usage: Arc<UsageCount>, held: Option<String>) -> Self {
+        Self { usage, line: Mutex::default(), held }
+    }
+
+    /// Whether the attempt as a whole has passed this limit.
+    pub(crate) fn holds(&self, limit: &str) -> bool {
+        self.held.as_deref() == Some(limit)
     }
 
     /// Adds what a call used.

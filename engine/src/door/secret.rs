@@ -29,6 +29,28 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// What a server sent without the secret in it, wherever the server repeats it.
+    pub(crate) fn hide_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let (secret, length) = (self.0.as_bytes(), self.0.len());
+        if length == 0 || !bytes.windows(length).any(|window| window == secret) {
+            return bytes;
+        }
+        let mut hidden = Vec::with_capacity(bytes.len());
+        let mut rest = bytes.as_slice();
+        while let Some((first, behind)) = rest.split_first() {
+            if rest.starts_with(secret) {
+                hidden.extend_from_slice(b"***");
+                rest = &rest[length..];
+            } else {
+                hidden.push(*first);
+                rest = behind;
+            }
+        }
+        hidden
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
@@ -136,6 +158,7 @@ mod tests {
         assert_eq!(found.expose(), "s3cret");
         assert_eq!(format!("{found:?} {secrets:?}"), "*** Secrets(3 declared)");
         assert_eq!(found.hide("key s3cret refused"), "key *** refused");
+        assert_eq!(found.hide_bytes(b"a s3cret, s3cre".to_vec()), b"a ***, s3cre");
         for name in ["absent", "broken", "unknown"] {
             secrets.get(name);
         }

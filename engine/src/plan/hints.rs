@@ -69,7 +69,12 @@ pub(super) fn resolve(
             .or_else(|| call.then_some(CALL_TIMEOUT)),
         retry: hints.retry.as_ref().map_or(RETRY, |hint| hint.value),
         backoff: hints.backoff.as_ref().map_or(BACKOFF, |hint| hint.value),
-        on_error: hints.on_error.as_ref().map_or(OnError::Reject, |hint| hint.value.clone()),
+        // What a sink could not write has nowhere to be passed on to.
+        on_error: match hints.on_error.as_ref().map(|hint| hint.value.clone()) {
+            None => OnError::Reject,
+            Some(OnError::Keep(_)) if sink => OnError::Reject,
+            Some(on_error) => on_error,
+        },
         max_failures: hints.max_failures.as_ref().map(|hint| hint.value),
         limit: hints.limit.as_ref().map(|hint| hint.value.clone()),
         when: condition(pipeline, node, build)?,

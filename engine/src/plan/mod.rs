@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::door::Secrets;
 use crate::expr::Expr;
 use crate::registry::{Build, Registry};
-use crate::run::PULL;
+use crate::run::{BATCHES, MOST_HEAVY, PULL};
 use crate::stage::{Stage, Survey};
 
 /// A pipeline that can be run, once.
@@ -110,9 +110,15 @@ impl Plan {
         let records = self.graph.node_weights().map(|node| match &node.stage {
             Stage::Source(_) => PULL as u64,
             Stage::Light(_) | Stage::Gather(_) => node.hints.buffer as u64 * 2,
-            _ => {
-                let batch = node.hints.batch_size.max(1) as u64;
-                node.hints.buffer as u64 + node.hints.parallelism as u64 * batch
+            stage => {
+                let at_once = match stage {
+                    Stage::Sink(_) => BATCHES * node.hints.batch_size,
+                    Stage::Heavy(_) if node.hints.batch_size == 0 => {
+                        node.hints.parallelism * MOST_HEAVY
+                    }
+                    _ => node.hints.parallelism * node.hints.batch_size,
+                };
+                (node.hints.buffer + at_once) as u64
             }
         });
         let records = records.sum();
@@ -226,13 +232,28 @@ fn plan_node(
     })
 }
 
+/// A path without `.` and with each `..` taken back, so that one file has one name.
+fn plain(path: &Path) -> std::path::PathBuf {
+    let mut plain = std::path::PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir if plain.file_name().is_some() => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
 /// Two sinks that would rename their temporary files to one and the same.
 fn doubled_targets(pipeline: &Pipeline, graph: &DiGraph<PlanNode, PlanEdge>) -> Vec<Diagnostic> {
     let mut first: HashMap<std::path::PathBuf, usize> = HashMap::new();
     let mut diagnostics = Vec::new();
     for (index, planned) in graph.node_weights().enumerate() {
         let Stage::Sink(sink) = &planned.stage else { continue };
-        for target in sink.targets() {
+        for target in sink.targets().iter().map(|target| plain(target)) {
             if let Some(other) = first.get(&target) {
                 let (node, other) = (&pipeline.nodes[index], &pipeline.nodes[*other]);
                 let message = format!(

@@ -66,6 +66,9 @@ impl Attempts {
             for ((place, record), result) in places.into_iter().zip(records).zip(results) {
                 match result {
                     Ok(made) => settled.push((place, record, Settled::Made(made), attempt)),
+                    Err(failure) if failure.kind == FailureKind::Ended => {
+                        settled.push((place, record, Settled::Pending, attempt));
+                    }
                     Err(failure) if self.is_worth_more(&failure, attempt) => {
                         patience = patience.max(failure.retry_after.unwrap_or_default());
                         todo.push((place, record));
@@ -116,7 +119,7 @@ impl Attempts {
         attempt: u32,
     ) -> Result<(Vec<Record>, Vec<Result<Vec<Record>, Failure>>), NodeError> {
         let count = records.len();
-        let meter = Arc::new(Meter::new(Arc::clone(&self.account.usage)));
+        let meter = Arc::new(Meter::new(Arc::clone(&self.account.usage), self.hints.limit.clone()));
         let late = || {
             let timeout = self.hints.timeout.unwrap_or_default();
             vec![Err(Failure::transient(format!("no result within {timeout:?}"))); count]
@@ -141,11 +144,14 @@ impl Attempts {
                     meter: Arc::clone(&meter),
                 };
                 let call = async {
-                    let _pass = match &self.hints.limit {
+                    let pass = match &self.hints.limit {
                         Some(limit) => self.door.enter(limit, 0, &meter).await,
-                        None => None,
+                        None => Ok(None),
                     };
-                    stage.apply(&records, &context).await
+                    match pass {
+                        Ok(_held) => stage.apply(&records, &context).await,
+                        Err(ended) => vec![Err(ended); count],
+                    }
                 };
                 let results = self.in_time(call, &meter).await.unwrap_or_else(late);
                 Ok((records, results))

@@ -1,9 +1,10 @@
 //! Whether a run goes on: one state that every node watches, and the first reason to end it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::door::Door;
 use crate::report::Status;
 
 /// The state of a run.
@@ -21,12 +22,13 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct Control {
     state: watch::Sender<State>,
+    door: Arc<Door>,
     status: Mutex<Status>,
 }
 
 impl Control {
-    pub(crate) fn new() -> Self {
-        Self { state: watch::Sender::new(State::Running), status: Mutex::new(Status::Done) }
+    pub(crate) fn new(door: Arc<Door>) -> Self {
+        Self { state: watch::Sender::new(State::Running), door, status: Mutex::new(Status::Done) }
     }
 
     /// Ends the run in order. The first reason stays.
@@ -39,6 +41,7 @@ impl Control {
             }
         }
         self.raise(State::Draining);
+        self.door.close();
     }
 
     /// Ends the run at once.

@@ -31,7 +31,9 @@ use control::{Control, State};
 use edge::EdgeCount;
 use node::{NodeError, blocking};
 pub use progress::{NodeProgress, Progress};
+pub(crate) use sink::BATCHES;
 pub(crate) use source::PULL;
+pub(crate) use start::MOST_HEAVY;
 use start::{NodeEnd, NodeTask};
 
 /// A run under way, on the current tokio runtime. Dropping it ends it at once.

@@ -14,7 +14,7 @@ pub(crate) struct Written {
 }
 
 /// Batches that one visit to the thread writes, when they are there.
-const BATCHES: usize = 8;
+pub(crate) const BATCHES: usize = 8;
 
 pub(crate) async fn drive(
     mut node: Node,

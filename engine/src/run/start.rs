@@ -58,7 +58,8 @@ impl Drop for NodeTask {
 
 pub(super) fn start(plan: Plan) -> Run {
     let (mut nodes, edges) = lay_out(&plan);
-    let (control, door) = (Arc::new(Control::new()), Arc::new(Door::new(&plan.limits)));
+    let door = Arc::new(Door::new(&plan.limits));
+    let control = Arc::new(Control::new(Arc::clone(&door)));
     let (mut outlets, mut inlets) = connect(&mut nodes, &edges, &plan);
     let mut tasks = Vec::with_capacity(nodes.len());
     for (index, planned) in plan.graph.into_nodes_edges().0.into_iter().enumerate() {
@@ -186,6 +187,8 @@ async fn drive(node: Node, inlet: Option<Inlet>, stage: Stage, door: Arc<Door>) 
         (Stage::Light(stage), Some(inlet)) => light::drive(node, inlet, stage).await,
         (Stage::Heavy(stage), Some(inlet)) => {
             let (most, share) = match node.hints.batch_size {
+                // Its time is that of a record, so each record is its own attempt.
+                0 if node.hints.timeout.is_some() => (1, 1),
                 0 => (MOST_HEAVY, 2 * node.hints.parallelism),
                 size => (size, 1),
             };
@@ -211,7 +214,7 @@ async fn drive(node: Node, inlet: Option<Inlet>, stage: Stage, door: Arc<Door>) 
 }
 
 /// Records that a heavy map takes at once when the file does not say.
-const MOST_HEAVY: usize = 32;
+pub(crate) const MOST_HEAVY: usize = 32;
 
 fn attempts(node: &Node, work: Work, door: Arc<Door>) -> Arc<Attempts> {
     Arc::new(Attempts {

@@ -124,6 +124,10 @@ impl Sink for FileSink {
         self.to.clone()
     }
 
+    fn targets(&self) -> Vec<std::path::PathBuf> {
+        vec![self.part.target().to_owned()]
+    }
+
     fn write(
         &mut self,
         _: usize,

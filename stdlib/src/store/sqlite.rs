@@ -176,6 +176,9 @@ fn add_key(row: &mut Row<'_>, record: &Record, key: &[String]) -> Result<(), Str
     Ok(())
 }
 
+/// Turns that the change to WAL waits for, when others hold the database.
+const WAL_TURNS: usize = 1000;
+
 fn connect(path: &std::path::Path) -> Result<Connection, rusqlite::Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -184,9 +187,13 @@ fn connect(path: &std::path::Path) -> Result<Connection, rusqlite::Error> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(128);
     // The change to WAL does not wait for its turn by itself; an empty transaction does.
+    let mut turns = 0;
     while let Err(error) = connection.pragma_update(None, "journal_mode", "wal") {
+        turns += 1;
         match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy) => connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?,
+            Some(ErrorCode::DatabaseBusy) if turns < WAL_TURNS => {
+                connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?
+            }
             _ => return Err(error),
         }
     }

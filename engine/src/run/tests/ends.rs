@@ -61,6 +61,28 @@ async fn cancelling_finishes_and_stores_what_is_in_flight_and_commits_nothing() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn cancelling_calls_back_who_stands_in_line_for_a_limit() {
+    let mut graph = Graph::new();
+    graph.limits.push(flow_dsl::pipeline::Limit {
+        name: flow_dsl::Spanned::new("slow".to_owned(), flow_dsl::Span::default()),
+        requests: flow_dsl::scalar::rate("1/h"),
+        tokens: None,
+        concurrency: None,
+    });
+    let source = graph.node("source", numbers(10), hints(), &[]);
+    let (call, _) = slow(|_| Duration::from_secs(1), |record, _| Ok(vec![record.clone()]));
+    let limited = Resolved { parallelism: 4, limit: Some("slow".to_owned()), ..hints() };
+    graph.node("call", call, limited, &[source]);
+    let run = graph.start();
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    run.cancel();
+    let report = run.finish().await;
+    assert!(report.elapsed < Duration::from_secs(61), "{:?}", report.elapsed);
+    let call = node(&report, "call");
+    assert_eq!((call.passed, call.rejected, call.received), (1, 0, 1 + call.pending));
+}
+
+#[tokio::test(start_paused = true)]
 async fn cancelling_twice_ends_at_once() {
     let mut graph = Graph::new();
     let source = graph.node("source", numbers(1000), hints(), &[]);

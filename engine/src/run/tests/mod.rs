@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use flow_dsl::pipeline::{OnError, Order, Output};
+use flow_dsl::pipeline::{Limit, OnError, Order, Output};
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::json;
 
@@ -26,6 +26,7 @@ use crate::stage::{
 /// A plan under construction.
 pub(super) struct Graph {
     graph: DiGraph<PlanNode, PlanEdge>,
+    pub(super) limits: Vec<Limit>,
 }
 
 /// Hints as they are when a file says nothing.
@@ -49,7 +50,7 @@ pub(super) fn hints() -> Resolved {
 
 impl Graph {
     pub(super) fn new() -> Self {
-        Self { graph: DiGraph::new() }
+        Self { graph: DiGraph::new(), limits: Vec::new() }
     }
 
     pub(super) fn node(
@@ -84,7 +85,7 @@ impl Graph {
             name: "test".to_owned(),
             title: None,
             graph: self.graph,
-            limits: Vec::new(),
+            limits: self.limits,
             unset: Vec::new(),
         })
     }
