@@ -192,7 +192,7 @@ fn connect(path: &std::path::Path) -> Result<Connection, rusqlite::Error> {
         turns += 1;
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy) if turns < WAL_TURNS => {
-                connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?
+                connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
             }
             _ => return Err(error),
         }
