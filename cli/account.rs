@@ -105,14 +105,19 @@ fn usage(nodes: &[NodeReport]) -> String {
 }
 
 fn written(report: &Report) -> String {
+    let unwritten: String = report
+        .unwritten
+        .iter()
+        .map(|to| format!("not written, as the run is not whole: {to}\n"))
+        .collect();
     if report.written.is_empty() {
-        return String::new();
+        return unwritten;
     }
     let mut table = Table::new(&[("", Align::Left), ("", Align::Right)]);
     for written in &report.written {
         table.row([written.to.clone(), counted(written.records, "record")]);
     }
-    format!("written\n{}", table.text("  "))
+    format!("written\n{}{unwritten}", table.text("  "))
 }
 
 fn rejects(report: &Report) -> String {
@@ -221,6 +226,7 @@ mod tests {
                 reject(None, None, 4),
             ],
             written: vec![Written { to: "out/rows.jsonl".to_owned(), records: 1188 }],
+            unwritten: Vec::new(),
         }
     }
 

@@ -13,6 +13,7 @@ pub mod parse;
 pub mod pipeline;
 pub mod scalar;
 pub mod source;
+mod spelling;
 pub mod suggest;
 pub mod tree;
 
@@ -23,4 +24,5 @@ pub use diagnostic::{Diagnostic, Label, Severity};
 pub use parse::parse;
 pub use pipeline::Pipeline;
 pub use source::{SourceFile, Span, Spanned};
+pub use spelling::spelling;
 pub use tree::Ast;

@@ -25,6 +25,8 @@ pub struct Report {
     pub rejects: Vec<Reject>,
     /// What was written where.
     pub written: Vec<Written>,
+    /// Files that were not written, since the run is not whole; what stood there stands still.
+    pub unwritten: Vec<String>,
 }
 
 /// How a run ended.

@@ -37,6 +37,7 @@ impl Jinja {
             let mut environment = Environment::new();
             environment.set_undefined_behavior(UndefinedBehavior::Strict);
             environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+            environment.set_formatter(crate::spelling);
             environment.set_fuel(Some(FUEL));
             if let Ok(syntax) =
                 minijinja::syntax::SyntaxConfig::builder().keep_trailing_newline(true).build()

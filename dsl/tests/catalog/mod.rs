@@ -56,7 +56,7 @@ fn read_fields(settings: &Value) -> Fields {
 
 fn found_fields(_: &Value) -> Fields {
     Fields::Exactly(
-        ["id", "type", "name", "fields", "quote", "confidence"].map(str::to_owned).to_vec(),
+        ["id", "type", "kind", "name", "fields", "quote", "confidence"].map(str::to_owned).to_vec(),
     )
 }
 

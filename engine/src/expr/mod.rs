@@ -79,6 +79,7 @@ fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_formatter(flow_dsl::spelling);
     environment.set_syntax(syntax());
     environment.set_fuel(Some(FUEL));
     environment

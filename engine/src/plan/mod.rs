@@ -204,12 +204,8 @@ fn plan_node(
         .map_err(|error| settings::refused(pipeline, node, error))?;
     let hints = hints::resolve(pipeline, node, &stage, build)?;
     let asked = |error: crate::stage::StageError| {
-        let mut diagnostic = Diagnostic::new(
-            Code::F0502,
-            &pipeline.source,
-            settings::place(node, "path"),
-            error.message,
-        );
+        let (source, span) = settings::place(pipeline, node, "path");
+        let mut diagnostic = Diagnostic::new(Code::F0502, &source, span, error.message);
         diagnostic.help = error.help;
         vec![diagnostic]
     };
@@ -262,16 +258,14 @@ fn doubled_targets(pipeline: &Pipeline, graph: &DiGraph<PlanNode, PlanEdge>) -> 
                     node.name.value,
                     target.display()
                 );
-                diagnostics.push(
-                    Diagnostic::new(
-                        Code::F0505,
-                        &pipeline.source,
-                        settings::place(node, "to"),
-                        message,
-                    )
-                    .other(settings::place(other, "to"), "written here first")
-                    .help("give each its own file, or let one node read from both"),
-                );
+                let (source, span) = settings::place(pipeline, node, "to");
+                let (first, before) = settings::place(pipeline, other, "to");
+                let mut diagnostic = Diagnostic::new(Code::F0505, &source, span, message)
+                    .help("give each its own file, or let one node read from both");
+                if first.name == source.name {
+                    diagnostic = diagnostic.other(before, "written here first");
+                }
+                diagnostics.push(diagnostic);
             } else {
                 first.insert(target, index);
             }

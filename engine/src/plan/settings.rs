@@ -1,26 +1,33 @@
 //! Where in the file a setting stands, for mistakes that only show when a stage is built.
 
+use std::sync::Arc;
+
 use flow_dsl::pipeline::PipelineNode;
-use flow_dsl::{Code, Diagnostic, Pipeline, Span};
+use flow_dsl::{Code, Diagnostic, Pipeline, SourceFile, Span};
 
 use crate::door::UnsetSecret;
 use crate::registry::BuildError;
 
-/// The place of a setting, `fields.name` for a part of one; of the stage's name when the file does
-/// not have it.
-pub(super) fn place(node: &PipelineNode, setting: &str) -> Span {
+/// The place of a setting, `fields.name` for a part of one, and the text that it stands in (the
+/// file, or `--set`); of the stage's name when neither has it.
+pub(super) fn place(
+    pipeline: &Pipeline,
+    node: &PipelineNode,
+    setting: &str,
+) -> (Arc<SourceFile>, Span) {
     let mut found = None;
     let mut at = &node.settings;
     for part in setting.split('.').filter(|part| !part.is_empty()) {
         match at.get(part) {
             Some(value) => {
-                found = Some(value.span);
+                found = Some(value);
                 at = value;
             }
             None => break,
         }
     }
-    found.unwrap_or(node.uses.span)
+    let source = found.and_then(|found| found.source.as_ref()).unwrap_or(&pipeline.source);
+    (Arc::clone(source), found.map_or(node.uses.span, |found| found.span))
 }
 
 /// A stage's refusal as a diagnostic at its setting.
@@ -37,8 +44,8 @@ pub(super) fn refused(
             } else {
                 format!("`{setting}`: {message}")
             };
-            let span = place(node, &setting);
-            let mut diagnostic = Diagnostic::new(Code::F0501, &pipeline.source, span, message)
+            let (source, span) = place(pipeline, node, &setting);
+            let mut diagnostic = Diagnostic::new(Code::F0501, &source, span, message)
                 .label(format!("refused by `{}`", node.uses.value));
             diagnostic.help = help;
             vec![diagnostic]

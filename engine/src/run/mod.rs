@@ -115,8 +115,8 @@ impl Run {
             self.settle_unfinished(&ends);
         }
         self.check_sums();
-        let written = self.commit(ends).await;
-        self.report(written)
+        let (written, unwritten) = self.commit(ends).await;
+        self.report(written, unwritten)
     }
 
     /// Nodes that were ended at once have not counted what they held.
@@ -129,7 +129,7 @@ impl Run {
     }
 
     fn check_sums(&self) {
-        let report = self.report(Vec::new());
+        let report = self.report(Vec::new(), Vec::new());
         if let Some(imbalance) = report.imbalances().into_iter().next() {
             self.control.end(Status::Bug {
                 node: self.pipeline.clone(),
@@ -139,12 +139,15 @@ impl Run {
     }
 
     /// Commit is the last act, and only of a run that is whole.
-    async fn commit(&self, ends: Vec<NodeEnd>) -> Vec<Written> {
-        let mut written = Vec::new();
+    async fn commit(&self, ends: Vec<NodeEnd>) -> (Vec<Written>, Vec<String>) {
+        let (mut written, mut unwritten) = (Vec::new(), Vec::new());
         for end in ends {
             let Some((mut sink, whole)) = end.sink else { continue };
             let name = self.nodes[end.node].name.clone();
             let commits = whole && self.control.status() == Status::Done;
+            if !commits && !sink.targets().is_empty() {
+                unwritten.push(sink.survey());
+            }
             let accounts = if commits { self.accounts() } else { Vec::new() };
             let act = blocking(move || act_last(sink.as_mut(), commits, &accounts)).await;
             match act {
@@ -156,14 +159,14 @@ impl Run {
                 Err(error) => self.control.end(broken(&name, error)),
             }
         }
-        written
+        (written, unwritten)
     }
 
     fn accounts(&self) -> Vec<NodeReport> {
         self.nodes.iter().map(|node| node.account.report(&node.name, &node.stage)).collect()
     }
 
-    fn report(&self, written: Vec<Written>) -> Report {
+    fn report(&self, written: Vec<Written>, unwritten: Vec<String>) -> Report {
         let edges = self.edges.iter().map(|edge| EdgeReport {
             from: self.nodes[edge.from].name.clone(),
             output: match edge.output {
@@ -183,6 +186,7 @@ impl Run {
             edges: edges.collect(),
             rejects: self.nodes.iter().flat_map(|node| node.account.rejects()).collect(),
             written,
+            unwritten,
         }
     }
 }

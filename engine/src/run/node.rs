@@ -95,7 +95,7 @@ impl Node {
             });
             return;
         }
-        let error = error_field(&self.name, failure, attempts);
+        let error = error_field(&self.name, &record, failure, attempts);
         if let OnError::Keep(field) = &self.hints.on_error {
             record.set(field, error);
             self.account.kept.fetch_add(1, Ordering::Relaxed);
@@ -115,7 +115,7 @@ impl Node {
         let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let failures = get(&self.account.rejected) + get(&self.account.kept);
         let most = match (&self.hints.on_error, self.hints.max_failures) {
-            (OnError::Skip, _) | (OnError::Reject | OnError::Keep(_), None) => return,
+            (OnError::Reject | OnError::Skip | OnError::Keep(_), None) => return,
             (OnError::Stop, _) => 0,
             (_, Some(MaxFailures::Count(most))) => most,
             (_, Some(MaxFailures::Share(share))) => {
@@ -137,9 +137,7 @@ impl Node {
 
     /// The share is due once more when the node has seen everything, however little that was.
     fn check_share(&self) {
-        if let Some(MaxFailures::Share(share)) = self.hints.max_failures
-            && self.hints.on_error != OnError::Skip
-        {
+        if let Some(MaxFailures::Share(share)) = self.hints.max_failures {
             let report = self.account.report(&self.name, "");
             let failures = report.rejected + report.kept;
             let most = share_of(share.0, report.received);
@@ -175,8 +173,16 @@ fn share_of(share: f64, count: u64) -> u64 {
     }
 }
 
-fn error_field(node: &str, failure: &Failure, attempts: u32) -> Value {
-    json!({"node": node, "reason": failure.reason, "attempts": attempts})
+/// Says of a failed record where it failed, why, and which file and line it came from.
+fn error_field(node: &str, record: &Record, failure: &Failure, attempts: u32) -> Value {
+    let mut error = json!({"node": node, "reason": failure.reason, "attempts": attempts});
+    if let Some(path) = &record.path {
+        error["path"] = json!(&**path);
+    }
+    if record.line > 0 {
+        error["line"] = json!(record.line);
+    }
+    error
 }
 
 /// Runs blocking work on a thread for it; a panic there becomes a bug of the node.

@@ -76,6 +76,11 @@ impl Pattern {
                     "Write `{text}/*` for the files in it, or `{text}/**/*` for those below too."
                 )));
             }
+            Ok(found) if !found.is_file() => {
+                let message = format!("`{}` is neither a file nor a folder", self.text);
+                return Err(StageError::new(message)
+                    .help("Write what comes through it to a file first, and read that."));
+            }
             Ok(found) => {
                 let name = name_of(folder, &self.text);
                 return Ok(vec![File { name, path: whole, bytes: found.len(), trouble: None }]);
@@ -135,6 +140,10 @@ impl Walk<'_> {
             if if self.pattern.deep { !link } else { depth < self.pattern.depth } {
                 self.enter(&path, below, depth + 1);
             }
+            return;
+        }
+        // A pipe or a socket might never end.
+        if found.as_ref().is_ok_and(|found| !found.is_file()) {
             return;
         }
         if !self.pattern.rest.as_ref().is_some_and(|rest| rest.is_match(below)) {

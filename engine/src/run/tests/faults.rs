@@ -54,11 +54,13 @@ async fn keep_passes_the_record_on_with_its_error() {
 
 #[tokio::test(start_paused = true)]
 async fn skip_counts_and_does_not_send() {
-    let skip =
-        Resolved { on_error: OnError::Skip, max_failures: Some(MaxFailures::Count(1)), ..hints() };
-    let (report, _, dead) = with_failures(skip).await;
+    let skip = || Resolved { on_error: OnError::Skip, ..hints() };
+    let (report, _, dead) = with_failures(skip()).await;
     assert_eq!((node(&report, "fails").rejected, dead.numbers().len()), (10, 0));
     assert_eq!(report.status, Status::Done);
+    let limited = Resolved { max_failures: Some(MaxFailures::Count(9)), ..skip() };
+    let (report, ..) = with_failures(limited).await;
+    assert!(matches!(report.status, Status::TooManyFailures { .. }), "{:?}", report.status);
 }
 
 #[tokio::test(start_paused = true)]
