@@ -105,11 +105,17 @@ fn usage(nodes: &[NodeReport]) -> String {
 }
 
 fn written(report: &Report) -> String {
-    let unwritten: String = report
+    let unwritten: Vec<String> = report
         .unwritten
         .iter()
-        .map(|to| format!("not written, as the run is not whole: {to}\n"))
+        .map(|to| {
+            format!(
+                "not written, as the run is not whole: {to}
+"
+            )
+        })
         .collect();
+    let unwritten = unwritten.concat();
     if report.written.is_empty() {
         return unwritten;
     }
