@@ -154,6 +154,21 @@ impl Checker<'_> {
             ("parallelism", parallel, "it works on one batch after another"),
             ("buffer", source && hints.buffer.is_some(), "no edge leads to it"),
             ("when", source && hints.when.is_some(), "no record enters it"),
+            (
+                "batch_size",
+                shape != Shape::Sink && hints.batch_size.is_some(),
+                "it forms no batches",
+            ),
+            (
+                "batch_wait",
+                shape != Shape::Sink && hints.batch_wait.is_some(),
+                "it forms no batches",
+            ),
+            ("timeout", hints.timeout.is_some(), "it makes no attempts"),
+            ("retry", hints.retry.is_some(), "it makes no attempts"),
+            ("backoff", hints.backoff.is_some(), "it makes no attempts"),
+            ("limit", hints.limit.is_some(), "it makes no calls"),
+            ("order", hints.order.is_some(), "its records keep their order"),
         ] {
             let written = entry.value.entries().iter().find(|inner| inner.key.value == key);
             let (true, Some(written)) = (idle, written) else { continue };

@@ -27,9 +27,7 @@ impl Secret {
     pub(crate) fn hide(&self, text: &str) -> String {
         if self.0.is_empty() { text.to_owned() } else { text.replace(&*self.0, "***") }
     }
-}
 
-impl Secret {
     /// What a server sent without the secret in it, wherever the server repeats it.
     pub(crate) fn hide_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
         let (secret, length) = (self.0.as_bytes(), self.0.len());
