@@ -4,6 +4,7 @@
 pub mod door;
 pub mod expr;
 pub mod plan;
+pub mod preview;
 pub mod record;
 pub mod registry;
 pub mod report;
