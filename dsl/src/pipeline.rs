@@ -22,6 +22,8 @@ pub struct Pipeline {
     pub secrets: Vec<Secret>,
     /// Named limits.
     pub limits: Vec<Limit>,
+    /// What all calls may cost.
+    pub budget: Budget,
     /// Named models.
     pub models: Vec<Model>,
     /// Named schemas, as they stand in the file.
@@ -92,6 +94,10 @@ pub struct Hints {
     pub max_failures: Option<Spanned<MaxFailures>>,
     /// A named limit that each call of the node waits for.
     pub limit: Option<Spanned<String>>,
+    /// What the calls of the node may cost in a run, in dollars.
+    pub budget: Option<Spanned<f64>>,
+    /// What changes with each retry; the last step repeats.
+    pub on_retry: Option<Spanned<Vec<RetryStep>>>,
     /// An expression; records for which it is false do not enter.
     pub when: Option<Spanned<String>>,
     /// Free words for selecting nodes.
@@ -136,6 +142,33 @@ pub enum MaxFailures {
     Count(u64),
     /// More than this share of the node's records stops the run.
     Share(Share),
+}
+
+/// What calls may cost, in US dollars.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Budget {
+    /// In one run.
+    pub run: Option<f64>,
+    /// In all runs of a day.
+    pub day: Option<f64>,
+}
+
+/// A step of `on_retry:`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetryStep {
+    /// The model that is asked instead.
+    pub model: Option<Spanned<String>>,
+    /// The time that the attempt gets.
+    pub timeout: Option<RetryTimeout>,
+}
+
+/// The time that a retry gets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RetryTimeout {
+    /// So many times the `timeout` of the node.
+    Times(f64),
+    /// So long.
+    Exactly(Duration),
 }
 
 /// A named limit.

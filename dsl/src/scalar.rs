@@ -80,6 +80,19 @@ pub fn share(text: &str) -> Option<Share> {
     (0.0..=100.0).contains(&number).then_some(Share(number / 100.0))
 }
 
+/// `0.50`, `$20`: an amount in US dollars.
+pub fn money(text: &str) -> Option<f64> {
+    let number = text.strip_prefix('$').unwrap_or(text).trim();
+    let plain = number.chars().all(|c| c.is_ascii_digit() || c == '.');
+    number.parse().ok().filter(|_| plain)
+}
+
+/// `x2`, `x1.5`: how many times as much.
+pub fn times(text: &str) -> Option<f64> {
+    let number = text.strip_prefix(['x', '×'])?.trim();
+    number.parse().ok().filter(|times: &f64| *times > 0.0 && times.is_finite())
+}
+
 fn split_unit(text: &str) -> Option<(f64, &str)> {
     let at = text.find(|c: char| c.is_ascii_alphabetic())?;
     let number: f64 = text[..at].trim().parse().ok()?;
@@ -117,6 +130,25 @@ mod tests {
             ("9999999999GiB", None),
         ] {
             assert_eq!(size(text), bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_dollars() {
+        for (text, dollars) in [
+            ("0.50", Some(0.5)),
+            ("$20", Some(20.0)),
+            ("$ 1.5", Some(1.5)),
+            ("0", Some(0.0)),
+            ("-1", None),
+            ("1e3", None),
+            ("20 EUR", None),
+            ("$", None),
+        ] {
+            assert_eq!(money(text), dollars, "{text}");
+        }
+        for (text, by) in [("x2", Some(2.0)), ("x1.5", Some(1.5)), ("2", None), ("x0", None)] {
+            assert_eq!(times(text), by, "{text}");
         }
     }
 

@@ -19,6 +19,7 @@ impl Checker<'_> {
         let title = root.get("title").and_then(|title| self.text(title, "`title`"));
         let secrets = self.secrets(root);
         let limits = self.limits(root);
+        let budget = self.budget(root);
         let models = self.models(root);
         let schemas = self.named(root, "schemas");
         let schemas =
@@ -31,6 +32,7 @@ impl Checker<'_> {
             params: self.params.values.clone().into_iter().collect(),
             secrets,
             limits,
+            budget,
             models,
             schemas,
             nodes: nodes?,

@@ -15,6 +15,8 @@ pub(super) fn words(format: &str) -> &'static str {
         "range" => "a range, as `1..100`",
         "duration range" => "a range of durations, as `1s..60s`",
         "share" => "a number, or a share as `5%`",
+        "money" => "an amount in US dollars, as `0.50` or `$20`",
+        "longer time" => "a duration, as `2m`, or how many times `timeout`, as `x2`",
         _ => "text",
     }
 }
@@ -46,10 +48,11 @@ fn number_range(text: &str) -> Option<()> {
 
 const fn code(format: &str) -> Code {
     match format.as_bytes() {
-        b"duration" | b"duration range" => Code::F0211,
+        b"duration" | b"duration range" | b"longer time" => Code::F0211,
         b"size" => Code::F0212,
         b"rate" => Code::F0213,
         b"range" => Code::F0214,
+        b"money" => Code::F0218,
         _ => Code::F0215,
     }
 }
@@ -71,6 +74,7 @@ impl Checker<'_> {
             "size" if number => Some(format!("{text}B")),
             "rate" if number => Some(format!("{text}/min")),
             "duration range" => swapped(text),
+            "longer time" if number => Some(format!("x{text}")),
             _ => None,
         };
         match unit {

@@ -77,6 +77,11 @@ impl Checker<'_> {
                     .declared(node, "limit", Code::F0231, "limits")
                     .map(|v| Spanned::new(v, span));
             }
+            "budget" => {
+                hints.budget =
+                    self.scalar(node, &what, "money", scalar::money).map(|v| Spanned::new(v, span));
+            }
+            "on_retry" => hints.on_retry = self.on_retry(node).map(|v| Spanned::new(v, span)),
             "when" => {
                 let text = self.text(node, &what);
                 if let Some(text) = &text {
@@ -168,6 +173,8 @@ impl Checker<'_> {
             ("retry", hints.retry.is_some(), "it makes no attempts"),
             ("backoff", hints.backoff.is_some(), "it makes no attempts"),
             ("limit", hints.limit.is_some(), "it makes no calls"),
+            ("budget", hints.budget.is_some(), "it makes no calls"),
+            ("on_retry", hints.on_retry.is_some(), "it makes no attempts"),
             ("order", hints.order.is_some(), "its records keep their order"),
         ] {
             let written = entry.value.entries().iter().find(|inner| inner.key.value == key);
@@ -222,6 +229,8 @@ pub(super) fn completed(own: Hints, defaults: &Hints) -> Hints {
         on_error: own.on_error.or(defaults.on_error),
         max_failures: own.max_failures.or(defaults.max_failures),
         limit: own.limit.or(defaults.limit),
+        budget: own.budget.or(defaults.budget),
+        on_retry: own.on_retry.or(defaults.on_retry),
         when: own.when.or(defaults.when),
         tags: if own.tags.is_empty() { defaults.tags } else { own.tags },
     }

@@ -7,8 +7,8 @@ use crate::tree::{Entry, Node, Value};
 
 /// Declarations of this version.
 pub(super) const TOP: &[&str] = &[
-    "flow", "title", "params", "secrets", "limits", "models", "schemas", "profiles", "defaults",
-    "stages",
+    "flow", "title", "params", "secrets", "limits", "budget", "models", "schemas", "profiles",
+    "defaults", "stages",
 ];
 
 /// Declarations of the language that this version cannot run.
@@ -18,7 +18,7 @@ const TOP_LATER: &[&str] = &["include", "schedule", "hooks", "tests"];
 pub(super) const NODE: &[&str] = &["uses", "from", "with"];
 
 /// Keys of a node that this version cannot run.
-const NODE_LATER: &[&str] = &["each", "as", "stages", "output", "cache", "budget"];
+const NODE_LATER: &[&str] = &["each", "as", "stages", "output", "cache"];
 
 /// What the engine reads of a node.
 pub(super) const HINTS: &[&str] = &[
@@ -30,15 +30,17 @@ pub(super) const HINTS: &[&str] = &[
     "timeout",
     "retry",
     "backoff",
+    "on_retry",
     "on_error",
     "max_failures",
     "limit",
+    "budget",
     "when",
     "tags",
 ];
 
 /// Hints that this version cannot run.
-pub(super) const HINTS_LATER: &[&str] = &["cache", "budget"];
+pub(super) const HINTS_LATER: &[&str] = &["cache"];
 
 impl Checker<'_> {
     /// A map, where one must stand: nothing counts as empty, anything else is a mistake.

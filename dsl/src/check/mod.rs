@@ -1,5 +1,6 @@
 //! Spanned tree to checked pipeline: every independent mistake at once.
 
+mod budget;
 mod declarations;
 mod fields;
 mod fieldset;
@@ -15,6 +16,7 @@ mod params;
 mod place;
 mod read;
 mod render;
+mod retry;
 mod schema;
 mod settings;
 mod template;

@@ -69,6 +69,7 @@ codes! {
     F0215 Error "not a share";
     F0216 Error "not supported yet";
     F0217 Error "not a name";
+    F0218 Error "not an amount of money";
     F0220 Error "unknown param";
     F0221 Error "template cannot be read";
     F0222 Error "condition cannot be read";
@@ -102,6 +103,8 @@ codes! {
     F0503 Error "secret not set";
     F0504 Error "param without a value";
     F0505 Error "file written twice";
+    F0506 Error "budget without a price";
+    F0507 Error "retry that cannot change the model";
     F0510 Error "unknown key in an entity schema";
     F0511 Error "wrong value in an entity schema";
     F0512 Error "pattern that is no regular expression";
