@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flow_dsl::catalog::{Catalog, Fields, PortSpec, ProviderSpec, Shape, StageSpec};
-use flow_dsl::pipeline::{Limit, Model};
+use flow_dsl::pipeline::{Limit, Model, RetryStep};
 use flow_dsl::tree::Node;
 use flow_dsl::{Diagnostic, Spanned};
 use schemars::JsonSchema;
@@ -87,6 +87,8 @@ pub struct Build<'a> {
     pub source: &'a Arc<flow_dsl::SourceFile>,
     /// Values of secrets, found when first asked for.
     pub secrets: &'a crate::door::Secrets,
+    /// What changes with each retry of the node.
+    pub on_retry: &'a [RetryStep],
 }
 
 impl Build<'_> {

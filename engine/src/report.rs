@@ -20,6 +20,10 @@ pub struct Report {
     pub elapsed: Duration,
     /// One account for each node, in the order of the file.
     pub nodes: Vec<NodeReport>,
+    /// What all calls used.
+    pub usage: Usage,
+    /// The same by model, of the calls that were answered.
+    pub models: BTreeMap<String, Usage>,
     /// One account for each edge.
     pub edges: Vec<EdgeReport>,
     /// The first rejects of each node, in the order they came; `nodes` counts all of them.
@@ -43,6 +47,13 @@ pub enum Status {
         /// The node.
         node: String,
         /// What was allowed and what happened.
+        message: String,
+    },
+    /// The next call might have passed a budget; what was whole is kept.
+    OverBudget {
+        /// The node whose call it was.
+        node: String,
+        /// What is spent, of what, and what the call may cost.
         message: String,
     },
     /// The world broke.
@@ -89,6 +100,8 @@ pub struct NodeReport {
     pub retries: u64,
     /// What its calls used.
     pub usage: Usage,
+    /// The same by model, of the calls that were answered.
+    pub models: BTreeMap<String, Usage>,
     /// Rejects by reason, the first ten that came up; the rest under `other reasons`.
     pub reasons: BTreeMap<String, u64>,
     /// Time that the node's work took, added up over everything in flight.
@@ -117,6 +130,25 @@ pub struct Usage {
     pub cost: Money,
     /// Calls of models whose price is not known: what they cost is not in `cost`.
     pub unpriced: u64,
+}
+
+impl std::ops::AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.input_tokens += other.input_tokens;
+        self.cached_tokens += other.cached_tokens;
+        self.output_tokens += other.output_tokens;
+        self.cost += other.cost;
+        self.unpriced += other.unpriced;
+    }
+}
+
+impl std::iter::Sum for Usage {
+    fn sum<I: Iterator<Item = Self>>(usages: I) -> Self {
+        let mut sum = Self::default();
+        usages.for_each(|usage| sum += usage);
+        sum
+    }
 }
 
 /// The account of an edge: `sent = received + unread`.
@@ -160,6 +192,15 @@ pub struct Reject {
     pub attempts: u32,
     /// Its fields, long texts cut.
     pub fields: Map<String, Value>,
+}
+
+/// What the calls of some nodes used, by model.
+pub fn by_model(nodes: &[NodeReport]) -> BTreeMap<String, Usage> {
+    let mut models: BTreeMap<String, Usage> = BTreeMap::new();
+    for (model, usage) in nodes.iter().flat_map(|node| &node.models) {
+        *models.entry(model.clone()).or_default() += *usage;
+    }
+    models
 }
 
 impl Report {

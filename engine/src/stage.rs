@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::door::Door;
+use crate::door::{Door, Price};
+use crate::preview::Band;
 use crate::record::Record;
 use crate::report::NodeReport;
 
@@ -61,6 +62,8 @@ pub enum FailureKind {
     Fatal,
     /// The run ended before its turn came; neither the record nor the world is to blame.
     Ended,
+    /// It would cost more than is left of a budget: the run stops in order before it.
+    OverBudget,
 }
 
 impl Failure {
@@ -78,6 +81,11 @@ impl Failure {
     pub(crate) fn ended() -> Self {
         let reason = "the run ended before its turn came".to_owned();
         Self { reason, kind: FailureKind::Ended, retry_after: None }
+    }
+
+    /// It would cost more than is left of a budget.
+    pub(crate) fn over_budget(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), kind: FailureKind::OverBudget, retry_after: None }
     }
 
     /// Nothing will work any more.
@@ -194,6 +202,19 @@ pub trait Call: Send + Sync {
         context: &CallContext,
     ) -> Vec<Result<Vec<Record>, Failure>>;
 
+    /// The models that it asks: the one of the first attempt, then those of the steps of `on_retry`
+    /// that name one.
+    fn models(&self) -> Vec<Asked> {
+        Vec::new()
+    }
+
+    /// What a batch is thought to use when no call fails, told without calling anybody; nothing
+    /// when that cannot be told.
+    fn estimate(&self, batch: &[Record]) -> Option<Estimate> {
+        let _ = batch;
+        None
+    }
+
     /// Records in a batch when the file does not say.
     fn batch_size(&self) -> usize {
         1
@@ -205,6 +226,45 @@ pub trait Call: Send + Sync {
     }
 }
 
+/// A model that a [`Call`] asks.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Asked {
+    /// As the file calls it.
+    pub name: String,
+    /// As its server calls it.
+    pub model: String,
+    /// What its tokens cost, when that is known.
+    pub price: Option<Price>,
+    /// The named limit that its calls wait for.
+    pub limit: Option<String>,
+    /// The most tokens of an answer, when its server is told them.
+    pub most_output: Option<u64>,
+    /// How the tokens that are sent are counted.
+    pub counted: &'static str,
+    /// The share by which that count may be off.
+    pub counting_error: f64,
+}
+
+/// What calls are thought to use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Estimate {
+    /// Calls.
+    pub calls: u64,
+    /// Tokens sent.
+    pub input_tokens: u64,
+    /// Tokens received.
+    pub output_tokens: Band<u64>,
+}
+
+impl std::ops::AddAssign for Estimate {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.input_tokens += other.input_tokens;
+        self.output_tokens.low += other.output_tokens.low;
+        self.output_tokens.high += other.output_tokens.high;
+    }
+}
+
 /// What a [`Call`] may use for one attempt.
 #[derive(Debug, Clone)]
 pub struct CallContext {
@@ -212,6 +272,9 @@ pub struct CallContext {
     pub door: Arc<Door>,
     /// Attempt, from 1.
     pub attempt: u32,
+    /// The place of the attempt's step in `on_retry`; none for the first attempt, and where there
+    /// are no steps.
+    pub step: Option<usize>,
     /// Where the node's usage is counted, and how long the attempt has waited for limits.
     pub meter: Arc<crate::door::Meter>,
 }

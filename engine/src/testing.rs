@@ -33,6 +33,7 @@ pub fn build_in<C: Config>(folder: &Path, settings: Value) -> Result<Stage, Buil
         schemas: &[],
         source: &source,
         secrets: &secrets,
+        on_retry: &[],
     };
     (StageDef::of::<C>().build)(settings, &build)
 }
@@ -89,6 +90,7 @@ pub async fn apply<C: Config>(settings: Value, rows: Value) -> Result<Vec<Value>
             let context = CallContext {
                 door: crate::door::Door::new(&[]).into(),
                 attempt: 1,
+                step: None,
                 meter: Meter::default().into(),
             };
             for result in stage.apply(&records, &context).await {

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::{Door, Endpoint, Key, Meter, Tokens};
+use super::budget::Hold;
+use super::{Door, Endpoint, Key, Meter, Money, Tokens};
 use crate::stage::{Failure, FailureKind};
 
 /// The longest answer that is read.
@@ -23,6 +24,8 @@ pub struct Request<'a> {
     pub body: &'a Value,
     /// Tokens that it will use, as far as can be told beforehand.
     pub estimate: Tokens,
+    /// The most tokens of the answer, when the server is told them.
+    pub most_output: Option<u64>,
     /// Reads the tokens that the server counted from its answer.
     pub used: fn(&Value) -> Tokens,
 }
@@ -35,6 +38,7 @@ impl Door {
     /// limit); 401, 403 and a wrong address are fatal; any other status means a bad record.
     pub async fn post_json(&self, request: Request<'_>, meter: &Meter) -> Result<Value, Failure> {
         let endpoint = request.endpoint;
+        let mut hold = self.hold(&request, meter).await?;
         let pass = match endpoint.limit.as_deref() {
             Some(limit) if !meter.holds(limit) => {
                 let estimate = request.estimate;
@@ -43,11 +47,18 @@ impl Door {
             _ => None,
         };
         meter.call();
-        let result = self.exchange(endpoint, request.body).await;
+        hold.iter_mut().for_each(Hold::sent);
+        let result = self.exchange(endpoint, request.body, &mut hold).await;
         match &result {
             Ok(answer) => {
                 let tokens = (request.used)(answer);
-                meter.used(tokens, endpoint.price);
+                meter.used(endpoint, tokens);
+                // A server that does not say what it used may have used all.
+                if let (Some(hold), Some(price)) = (&mut hold, endpoint.price)
+                    && tokens != Tokens::default()
+                {
+                    hold.settle(price.of(tokens));
+                }
                 if let Some(pass) = &pass {
                     pass.settle(tokens.input + tokens.output);
                 }
@@ -66,6 +77,33 @@ impl Door {
         })
     }
 
+    /// Sets aside what a call can cost at most, if a budget wants it. A token has a byte at least.
+    async fn hold(
+        &self,
+        request: &Request<'_>,
+        meter: &Meter,
+    ) -> Result<Option<Hold<'_>>, Failure> {
+        if !self.purse.binds(meter.node()) {
+            return Ok(None);
+        }
+        let (Some(price), Some(output)) = (request.endpoint.price, request.most_output) else {
+            let model = &request.endpoint.model;
+            return Err(Failure::fatal(format!(
+                "nobody knows what a call of `{model}` can cost, so that no budget can be kept"
+            )));
+        };
+        let input = request.body.to_string().len() as u64;
+        let most = price.of(Tokens { input, cached: 0, output });
+        let _waiting = meter.wait();
+        let mut closing = self.closing.subscribe();
+        tokio::select! {
+            biased;
+            // The sender lives in the door, so that the wait cannot fail.
+            _ = closing.wait_for(|closing| *closing) => Err(Failure::ended()),
+            hold = self.purse.hold(meter.node(), most) => hold.map(Some),
+        }
+    }
+
     /// Asks a server for anything at all, within five seconds: the status that it answers with, to
     /// tell that it is there.
     pub async fn reach(&self, url: &str) -> Result<u16, Failure> {
@@ -74,7 +112,14 @@ impl Door {
         Ok(answer.status().as_u16())
     }
 
-    async fn exchange(&self, endpoint: &Endpoint, body: &Value) -> Result<Value, Failure> {
+    /// Sends a call and reads its answer. One that never arrived, or was refused, costs nothing.
+    async fn exchange(
+        &self,
+        endpoint: &Endpoint,
+        body: &Value,
+        hold: &mut Option<Hold<'_>>,
+    ) -> Result<Value, Failure> {
+        let mut free = || hold.iter_mut().for_each(|hold| hold.settle(Money::ZERO));
         let url = endpoint.url.as_str();
         let mut call = self.client()?.post(url).json(body);
         for (name, value) in &endpoint.headers {
@@ -85,8 +130,16 @@ impl Door {
             Some(Key::Header(name, secret)) => call.header(*name, secret.expose()),
             None => call,
         };
-        let mut response = call.send().await.map_err(|error| unreached(url, &error))?;
+        let mut response = call.send().await.map_err(|error| {
+            if error.is_connect() || error.is_builder() {
+                free();
+            }
+            unreached(url, &error)
+        })?;
         let status = response.status().as_u16();
+        if !(200..300).contains(&status) {
+            free();
+        }
         let patience = retry_after(response.headers());
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(|error| {

@@ -1,12 +1,13 @@
 //! What calls use, and how long an attempt has waited for limits.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Money, Price, Tokens};
+use super::{Endpoint, Money, Tokens};
 use crate::report::Usage;
 
 /// Counts what the calls of one node use.
@@ -18,9 +19,25 @@ pub struct UsageCount {
     output_tokens: AtomicU64,
     cost: AtomicU64,
     unpriced: AtomicU64,
+    models: Mutex<BTreeMap<String, Usage>>,
 }
 
 impl UsageCount {
+    /// What answered calls used so far, by model.
+    pub fn models(&self) -> BTreeMap<String, Usage> {
+        self.models.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn of_model(&self, model: &str, used: Usage) {
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        match models.get_mut(model) {
+            Some(usage) => *usage += used,
+            None => {
+                models.insert(model.to_owned(), used);
+            }
+        }
+    }
+
     /// What was used so far.
     pub fn get(&self) -> Usage {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -40,6 +57,8 @@ impl UsageCount {
 #[derive(Debug, Default)]
 pub struct Meter {
     usage: Arc<UsageCount>,
+    /// The node, for its budget.
+    node: Arc<str>,
     line: Mutex<Line>,
     /// The limit that the attempt as a whole has passed, so that its calls need not.
     held: Option<String>,
@@ -56,7 +75,18 @@ impl Meter {
     /// A meter for an attempt of the node that counts here, and the limit that the attempt passes
     /// before it begins.
     pub fn new(usage: Arc<UsageCount>, held: Option<String>) -> Self {
-        Self { usage, line: Mutex::default(), held }
+        Self { usage, node: Arc::default(), line: Mutex::default(), held }
+    }
+
+    /// A meter for an attempt of this node.
+    #[must_use]
+    pub fn of(self, node: &Arc<str>) -> Self {
+        Self { node: Arc::clone(node), ..self }
+    }
+
+    /// The node whose budget its calls keep to.
+    pub(crate) fn node(&self) -> &str {
+        &self.node
     }
 
     /// Whether the attempt as a whole has passed this limit.
@@ -70,15 +100,24 @@ impl Meter {
     }
 
     /// Counts what a call used, by the server's own count.
-    pub(crate) fn used(&self, tokens: Tokens, price: Option<Price>) {
+    pub(crate) fn used(&self, endpoint: &Endpoint, tokens: Tokens) {
         let add = |count: &AtomicU64, more| count.fetch_add(more, Ordering::Relaxed);
         add(&self.usage.input_tokens, tokens.input);
         add(&self.usage.cached_tokens, tokens.cached);
         add(&self.usage.output_tokens, tokens.output);
-        match price {
-            Some(price) => add(&self.usage.cost, price.of(tokens).parts()),
-            None => add(&self.usage.unpriced, 1),
+        let cost = endpoint.price.map_or(Money::ZERO, |price| price.of(tokens));
+        let unpriced = u64::from(endpoint.price.is_none());
+        add(&self.usage.cost, cost.parts());
+        add(&self.usage.unpriced, unpriced);
+        let used = Usage {
+            calls: 1,
+            input_tokens: tokens.input,
+            cached_tokens: tokens.cached,
+            output_tokens: tokens.output,
+            cost,
+            unpriced,
         };
+        self.usage.of_model(&endpoint.model, used);
     }
 
     /// What the node has used so far.

@@ -2,6 +2,8 @@
 //! patience, counting and the hiding of secrets are done once. A stage asks the door and never
 //! builds a client.
 
+mod budget;
+mod day;
 mod endpoint;
 mod http;
 mod limit;
@@ -16,6 +18,8 @@ use std::sync::OnceLock;
 use flow_dsl::pipeline::Limit;
 use tokio::sync::watch;
 
+pub use budget::Budgets;
+pub use day::Day;
 pub use endpoint::{Endpoint, Key, Operation, Tokens};
 pub use http::Request;
 pub use meter::{Meter, UsageCount};
@@ -23,12 +27,14 @@ pub use price::{Money, Price};
 pub use secret::{Secret, Secrets, UnsetSecret};
 
 use crate::stage::Failure;
+use budget::Purse;
 use limit::Limiter;
 
 /// The door, with the limits that all nodes of a run share.
 #[derive(Debug)]
 pub struct Door {
     limits: HashMap<String, Limiter>,
+    purse: Purse,
     closing: watch::Sender<bool>,
     client: OnceLock<reqwest::Client>,
 }
@@ -38,7 +44,14 @@ impl Door {
     pub fn new(limits: &[Limit]) -> Self {
         let limits =
             limits.iter().map(|limit| (limit.name.value.clone(), Limiter::new(limit))).collect();
-        Self { limits, closing: watch::Sender::new(false), client: OnceLock::new() }
+        let purse = Purse::new(Budgets::default());
+        Self { limits, purse, closing: watch::Sender::new(false), client: OnceLock::new() }
+    }
+
+    /// The same door, whose calls keep to budgets.
+    #[must_use]
+    pub fn within(self, budgets: Budgets) -> Self {
+        Self { purse: Purse::new(budgets), ..self }
     }
 
     /// Lets nobody through any more: who stands in line turns back, who is through goes on.

@@ -96,7 +96,7 @@ impl Serialize for Money {
 }
 
 /// What a model costs, in US dollars for a million tokens.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Price {
     /// Sent.
     pub input: f64,

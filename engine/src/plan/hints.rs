@@ -6,6 +6,7 @@ use flow_dsl::pipeline::{OnError, Order, Parallelism, PipelineNode};
 use flow_dsl::{Code, Diagnostic, Pipeline};
 
 use super::Resolved;
+use crate::door::Money;
 use crate::expr::{Expr, with_params};
 use crate::registry::Build;
 use crate::stage::Stage;
@@ -77,6 +78,8 @@ pub(super) fn resolve(
         },
         max_failures: hints.max_failures.as_ref().map(|hint| hint.value),
         limit: hints.limit.as_ref().map(|hint| hint.value.clone()),
+        budget: hints.budget.as_ref().map(|hint| Money::dollars(hint.value)),
+        on_retry: hints.on_retry.as_ref().map_or_else(Vec::new, |hint| hint.value.clone()),
         when: condition(pipeline, node, build)?,
     })
 }

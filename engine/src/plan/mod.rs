@@ -1,18 +1,21 @@
 //! Checked pipeline to plan: stages built, hints resolved, edges in a graph.
 
 mod hints;
+mod models;
 mod settings;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
-use flow_dsl::pipeline::{Limit, MaxFailures, OnError, Order, Output, PipelineNode};
+use flow_dsl::pipeline::{
+    Budget, Limit, MaxFailures, OnError, Order, Output, PipelineNode, RetryStep, RetryTimeout,
+};
 use flow_dsl::{Code, Diagnostic, Pipeline};
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde::Serialize;
 
-use crate::door::Secrets;
+use crate::door::{Budgets, Day, Money, Secrets, state};
 use crate::expr::Expr;
 use crate::registry::{Build, Registry};
 use crate::run::{BATCHES, MOST_HEAVY, PULL};
@@ -29,6 +32,8 @@ pub struct Plan {
     pub graph: DiGraph<PlanNode, PlanEdge>,
     /// The limits that calls share.
     pub limits: Vec<Limit>,
+    /// What the calls may cost.
+    pub budget: Budget,
     /// What a run would stumble over and a plan need not: secrets that are not set.
     pub unset: Vec<Diagnostic>,
 }
@@ -89,8 +94,34 @@ pub struct Resolved {
     pub max_failures: Option<MaxFailures>,
     /// A limit that each call of the node waits for.
     pub limit: Option<String>,
+    /// What the calls of the node may cost.
+    pub budget: Option<Money>,
+    /// What changes with each retry; the last step repeats.
+    pub on_retry: Vec<RetryStep>,
     /// Records for which it is false do not enter.
     pub when: Option<Expr>,
+}
+
+impl Resolved {
+    /// The step of `on_retry` for an attempt, which counts from 1.
+    pub fn step_of(&self, attempt: u32) -> Option<usize> {
+        let retry = usize::try_from(attempt).ok()?.checked_sub(2)?;
+        self.on_retry.len().checked_sub(1).map(|last| retry.min(last))
+    }
+
+    /// The time for an attempt, which counts from 1.
+    pub fn time_of(&self, attempt: u32) -> Option<Duration> {
+        let step = self.step_of(attempt).and_then(|step| self.on_retry[step].timeout);
+        match step {
+            None => self.timeout,
+            Some(RetryTimeout::Exactly(time)) => Some(time),
+            Some(RetryTimeout::Times(times)) => {
+                let longer = |time: Duration| time.as_secs_f64() * times;
+                self.timeout
+                    .map(|time| Duration::try_from_secs_f64(longer(time)).unwrap_or(Duration::MAX))
+            }
+        }
+    }
 }
 
 /// The most that a run holds in memory at once.
@@ -127,6 +158,18 @@ impl Plan {
         MemoryBound { records, bytes: largest.map(|largest| largest.saturating_mul(records)) }
     }
 
+    /// The budgets that its calls keep to.
+    pub fn budgets(&self) -> Budgets {
+        let nodes = self.graph.node_weights();
+        let nodes = nodes.filter_map(|node| Some((node.name.clone(), node.hints.budget?)));
+        let day = |most| Day::new(&self.name, Money::dollars(most), state::folder().as_deref());
+        Budgets {
+            run: self.budget.run.map(Money::dollars),
+            day: self.budget.day.map(day),
+            nodes: nodes.collect(),
+        }
+    }
+
     /// The names of the nodes in the order of the file.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.graph.node_weights().map(|node| node.name.as_str())
@@ -158,6 +201,7 @@ pub fn plan(
             schemas: &pipeline.schemas,
             source: &pipeline.source,
             secrets: &secrets,
+            on_retry: node.hints.on_retry.as_ref().map_or(&[], |steps| &steps.value),
         };
         match plan_node(pipeline, node, registry, &build) {
             Ok(planned) => {
@@ -184,6 +228,7 @@ pub fn plan(
         title: pipeline.title.clone(),
         graph,
         limits: pipeline.limits.clone(),
+        budget: pipeline.budget,
         unset,
     })
 }
@@ -203,6 +248,7 @@ fn plan_node(
     let stage = (def.build)(node.settings.to_json(), build)
         .map_err(|error| settings::refused(pipeline, node, error))?;
     let hints = hints::resolve(pipeline, node, &stage, build)?;
+    models::fit(pipeline, node, &stage)?;
     let asked = |error: crate::stage::StageError| {
         let (source, span) = settings::place(pipeline, node, "path");
         let mut diagnostic = Diagnostic::new(Code::F0502, &source, span, error.message);

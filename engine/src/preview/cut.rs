@@ -39,11 +39,12 @@ pub(super) fn unforeseen(plan: &Plan, at: NodeIndex) -> Option<String> {
         .map(|node| node.name.clone())
 }
 
-/// The part of a plan above some nodes; each of them becomes what `tap` makes of it.
+/// The part of a plan above some nodes, and these; `work` says what each of all those does. What
+/// the nodes at the cut make goes nowhere.
 pub(super) fn above(
     plan: Plan,
     cuts: &[NodeIndex],
-    mut tap: impl FnMut(NodeIndex, Stage) -> Stage,
+    mut work: impl FnMut(NodeIndex, Stage) -> Stage,
 ) -> Plan {
     let mut wanted: Vec<NodeIndex> = cuts.iter().flat_map(|at| with_above(&plan, *at)).collect();
     wanted.sort_unstable();
@@ -55,8 +56,11 @@ pub(super) fn above(
         if wanted.binary_search(&at).is_err() {
             continue;
         }
-        let node =
-            if cuts.contains(&at) { tapped(node.weight, |it| tap(at, it)) } else { node.weight };
+        let PlanNode { stage, mut hints, .. } = node.weight;
+        if cuts.contains(&at) {
+            (hints.limit, hints.max_failures, hints.on_error) = (None, None, OnError::Skip);
+        }
+        let node = PlanNode { stage: work(at, stage), hints, ..node.weight };
         places.insert(at, part.graph.add_node(node));
     }
     for edge in edges {
@@ -68,11 +72,4 @@ pub(super) fn above(
         }
     }
     part
-}
-
-/// A node whose work is replaced, and that fails nobody.
-fn tapped(node: PlanNode, tap: impl FnOnce(Stage) -> Stage) -> PlanNode {
-    let mut hints = node.hints;
-    (hints.limit, hints.max_failures, hints.on_error) = (None, None, OnError::Skip);
-    PlanNode { stage: tap(node.stage), hints, ..node }
 }

@@ -1,8 +1,13 @@
 //! What a run would meet, found out by running the part of it that calls nobody and writes nothing.
 
 mod cut;
+mod predict;
 #[cfg(test)]
 mod tests;
+mod time;
+
+pub use predict::{Band, Basis, Foreseen, Need, Prediction, predict};
+pub use time::{Binds, Bottleneck, FIRST_TOKEN, TOKENS_PER_SECOND};
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -48,7 +53,10 @@ pub async fn entering(plan: Plan, node: &str, most: usize) -> Result<Vec<Record>
         return Err(PreviewError::Below { node: node.to_owned(), above });
     }
     let kept = Arc::new(Mutex::new(Vec::new()));
-    let part = cut::above(plan, &[at], |_, _| {
+    let part = cut::above(plan, &[at], |place, stage| {
+        if place != at {
+            return stage;
+        }
         Stage::Light(Box::new(Keep { most, kept: Arc::clone(&kept) }))
     });
     look(part).await?;
@@ -60,6 +68,7 @@ async fn look(part: Plan) -> Result<(), PreviewError> {
     match Run::start(part).finish().await.status {
         Status::Done | Status::Cancelled => Ok(()),
         Status::TooManyFailures { node, message }
+        | Status::OverBudget { node, message }
         | Status::Broken { node, message, .. }
         | Status::Bug { node, message } => Err(PreviewError::Stopped { node, message }),
     }

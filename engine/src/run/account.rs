@@ -109,6 +109,7 @@ impl Account {
             kept: get(&self.kept),
             retries: get(&self.retries),
             usage: self.usage.get(),
+            models: self.usage.models(),
             reasons: self.rejects.lock().unwrap_or_else(PoisonError::into_inner).reasons.clone(),
             busy: Duration::from_micros(get(&self.busy_micros)),
         }

@@ -26,6 +26,7 @@ pub(crate) enum Work {
 
 /// All that attempts of one node share.
 pub(crate) struct Attempts {
+    pub(crate) node: Arc<str>,
     pub(crate) work: Work,
     pub(crate) hints: Resolved,
     pub(crate) door: Arc<Door>,
@@ -119,9 +120,11 @@ impl Attempts {
         attempt: u32,
     ) -> Result<(Vec<Record>, Vec<Result<Vec<Record>, Failure>>), NodeError> {
         let count = records.len();
-        let meter = Arc::new(Meter::new(Arc::clone(&self.account.usage), self.hints.limit.clone()));
+        let meter = Meter::new(Arc::clone(&self.account.usage), self.hints.limit.clone());
+        let meter = Arc::new(meter.of(&self.node));
+        let time = self.hints.time_of(attempt);
         let late = || {
-            let timeout = self.hints.timeout.unwrap_or_default();
+            let timeout = time.unwrap_or_default();
             vec![Err(Failure::transient(format!("no result within {timeout:?}"))); count]
         };
         match &self.work {
@@ -131,7 +134,7 @@ impl Attempts {
                 let input = Arc::clone(&records);
                 let work =
                     blocking(move || input.iter().map(|record| stage.apply(record)).collect());
-                let results = match self.in_time(work, &meter).await {
+                let results = match in_time(work, time, &meter).await {
                     Some(results) => results?,
                     None => late(),
                 };
@@ -141,6 +144,7 @@ impl Attempts {
                 let context = CallContext {
                     door: Arc::clone(&self.door),
                     attempt,
+                    step: self.hints.step_of(attempt),
                     meter: Arc::clone(&meter),
                 };
                 let call = async {
@@ -153,30 +157,34 @@ impl Attempts {
                         Err(ended) => vec![Err(ended); count],
                     }
                 };
-                let results = self.in_time(call, &meter).await.unwrap_or_else(late);
+                let results = in_time(call, time, &meter).await.unwrap_or_else(late);
                 Ok((records, results))
             }
         }
     }
+}
 
-    /// The result of the work, unless the attempt's time is up first. Standing in line for a limit
-    /// does not count against it.
-    async fn in_time<T>(&self, work: impl Future<Output = T>, meter: &Meter) -> Option<T> {
-        let Some(timeout) = self.hints.timeout else { return Some(work.await) };
-        let start = Instant::now();
-        let mut due = start + timeout;
-        tokio::pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                result = &mut work => return Some(result),
-                () = tokio::time::sleep_until(due) => {
-                    due = start + timeout + meter.waited();
-                    if due <= Instant::now() {
-                        return None;
-                    }
-                    due = due.max(Instant::now() + STEP);
+/// The result of the work, unless the attempt's time is up first. Standing in line for a limit does
+/// not count against it.
+async fn in_time<T>(
+    work: impl Future<Output = T>,
+    timeout: Option<Duration>,
+    meter: &Meter,
+) -> Option<T> {
+    let Some(timeout) = timeout else { return Some(work.await) };
+    let start = Instant::now();
+    let mut due = start + timeout;
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut work => return Some(result),
+            () = tokio::time::sleep_until(due) => {
+                due = start + timeout + meter.waited();
+                if due <= Instant::now() {
+                    return None;
                 }
+                due = due.max(Instant::now() + STEP);
             }
         }
     }

@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::plan::Plan;
-use crate::report::{EdgeReport, NodeReport, Report, Status};
+use crate::report::{EdgeReport, NodeReport, Report, Status, by_model};
 use crate::stage::{Sink, Written};
 use account::Account;
 use control::{Control, State};
@@ -178,11 +178,14 @@ impl Run {
             received: edge.count.received.load(Ordering::Relaxed),
             unread: edge.count.unread.load(Ordering::Relaxed),
         });
+        let nodes = self.accounts();
         Report {
             pipeline: self.pipeline.clone(),
             status: self.control.status(),
             elapsed: self.started.elapsed(),
-            nodes: self.accounts(),
+            usage: nodes.iter().map(|node| node.usage).sum(),
+            models: by_model(&nodes),
+            nodes,
             edges: edges.collect(),
             rejects: self.nodes.iter().flat_map(|node| node.account.rejects()).collect(),
             written,

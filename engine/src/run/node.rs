@@ -95,6 +95,12 @@ impl Node {
             });
             return;
         }
+        if failure.kind == FailureKind::OverBudget {
+            self.account.leave(1);
+            let (node, message) = (self.name.to_string(), failure.reason.clone());
+            self.control.end(Status::OverBudget { node, message });
+            return;
+        }
         let error = error_field(&self.name, &record, failure, attempts);
         if let OnError::Keep(field) = &self.hints.on_error {
             record.set(field, error);

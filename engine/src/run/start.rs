@@ -58,7 +58,7 @@ impl Drop for NodeTask {
 
 pub(super) fn start(plan: Plan) -> Run {
     let (mut nodes, edges) = lay_out(&plan);
-    let door = Arc::new(Door::new(&plan.limits));
+    let door = Arc::new(Door::new(&plan.limits).within(plan.budgets()));
     let control = Arc::new(Control::new(Arc::clone(&door)));
     let (mut outlets, mut inlets) = connect(&mut nodes, &edges, &plan);
     let mut tasks = Vec::with_capacity(nodes.len());
@@ -218,6 +218,7 @@ pub(crate) const MOST_HEAVY: usize = 32;
 
 fn attempts(node: &Node, work: Work, door: Arc<Door>) -> Arc<Attempts> {
     Arc::new(Attempts {
+        node: Arc::clone(&node.name),
         work,
         hints: node.hints.clone(),
         door,

@@ -37,6 +37,8 @@ pub(super) fn build(settings: Value, model: &str, schema: &str) -> Result<Stage,
         schemas: &[(Spanned::new("small".to_owned(), span), node)],
         source: &source,
         secrets: &Secrets::default(),
+        on_retry: &[],
+        on_retry: &[],
     };
     (StageDef::of::<Extract>().build)(settings, &build)
 }

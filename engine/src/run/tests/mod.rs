@@ -3,6 +3,7 @@
 mod ends;
 mod faults;
 mod flow;
+mod money;
 mod random;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use flow_dsl::pipeline::{Limit, OnError, Order, Output};
+use flow_dsl::pipeline::{Budget, Limit, OnError, Order, Output};
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::json;
 
@@ -44,6 +45,8 @@ pub(crate) fn hints() -> Resolved {
         on_error: OnError::Reject,
         max_failures: None,
         limit: None,
+        budget: None,
+        on_retry: Vec::new(),
         when: None,
     }
 }
@@ -86,6 +89,7 @@ impl Graph {
             title: None,
             graph: self.graph,
             limits: self.limits,
+            budget: Budget::default(),
             unset: Vec::new(),
         }
     }
