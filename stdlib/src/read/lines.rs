@@ -2,8 +2,8 @@
 
 use std::io::ErrorKind;
 
+use flow_engine::json::RecordReader;
 use flow_engine::prelude::*;
-use flow_engine::record::RecordReader;
 
 use super::bytes::{self, Bytes};
 use super::json;
@@ -42,7 +42,7 @@ impl Records for Jsonl {
                     Ok(fields) => (self.origin.found(line, line, fields), text.len()),
                     Err(_) if text.trim_ascii().is_empty() => continue,
                     Err(error) => {
-                        let reason = json::reason_of_line(&error, text);
+                        let reason = json::reason_of_line(error, text);
                         (self.origin.reject_line(line, reason, text), text.len())
                     }
                 },

@@ -33,6 +33,11 @@ const PULL: usize = 1 << 20;
 /// field `text`. JSONL and CSV are read as a stream, in little memory whatever their size; the
 /// others whole, up to `max_bytes`.
 ///
+/// Values come in as they were written, or not at all: an integer that 64 bits do not hold, and an
+/// object that names a member twice, make their record a reject that says where. Write such a number
+/// as text, in quotation marks. A number with a fraction or an exponent is the nearest that 64 bits
+/// hold.
+///
 /// Each record answers to `_path` (its file), `_line` (its line, in JSONL and CSV) and `_id`, which
 /// depends on these alone. A field of a file that is itself called `_id`, `_path` or `_line` comes
 /// in as `source_id`, `source_path` or `source_line`.
@@ -302,5 +307,5 @@ impl Source for Reading {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "tests/mod.rs"]
 mod tests;
