@@ -48,6 +48,13 @@ const PULL: usize = 1 << 20;
 /// and is no mistake, nor is a CSV file with only a header; empty lines are passed over. Text must
 /// be UTF-8, or UTF-16 with a byte order mark.
 ///
+/// A cell of CSV that begins with a quotation mark ends with one, and a mark inside it is written
+/// twice; elsewhere a mark is a character like others. A row where that is not so (a mark that is
+/// never closed, text behind one that is) is rejected with its first line, and the line after it is
+/// read as a row of its own. So nothing that follows is lost; but of a broken row with a line break
+/// in a cell, the other lines are read as rows, too. A file whose header cannot be read is rejected
+/// whole.
+///
 /// ```yaml
 /// interviews:
 ///   uses: read
