@@ -147,6 +147,12 @@ pub trait Source: Send {
     /// What will be read. Called by `plan`; must not change what `pull` brings.
     fn survey(&self) -> Result<Survey, StageError>;
 
+    /// The files that will be read, as far as they are known beforehand. Called by `plan`, so that
+    /// no sink replaces one of them.
+    fn files(&self) -> Vec<std::path::PathBuf> {
+        Vec::new()
+    }
+
     /// Brings up to `most` things (and not much more than a mebibyte).
     fn pull(&mut self, most: usize) -> Result<Pull, StageError>;
 

@@ -278,6 +278,11 @@ impl Source for Reading {
         })
     }
 
+    fn files(&self) -> Vec<PathBuf> {
+        let files = files::find(&self.folder, &self.patterns).unwrap_or_default();
+        files.into_iter().map(|file| file.path).collect()
+    }
+
     fn pull(&mut self, most: usize) -> Result<Pull, StageError> {
         self.start()?;
         let mut found = Vec::with_capacity(most.min(4096));
