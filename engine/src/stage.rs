@@ -238,6 +238,16 @@ pub struct Written {
     pub to: String,
     /// Rows or lines that it holds of this run.
     pub records: u64,
+    /// What the sink thinks of the run, in a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+}
+
+impl Written {
+    /// So many records, without a verdict.
+    pub fn new(to: impl Into<String>, records: u64) -> Self {
+        Self { to: to.into(), records, verdict: None }
+    }
 }
 
 /// Writes batches, then commits. Writing the same record twice leaves one. May block.
