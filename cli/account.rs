@@ -56,7 +56,11 @@ pub(crate) fn text(report: &Report) -> String {
         Status::Bug { .. } => "broken by a bug",
     };
     let elapsed = number::duration(report.elapsed);
-    let mut sections = vec![format!("{}: {ending} in {elapsed}\n", report.pipeline)];
+    let failed = match (&report.status, all_failed(report)) {
+        (Status::Done, Some(node)) => format!(", but all that came to `{}` failed", node.node),
+        _ => String::new(),
+    };
+    let mut sections = vec![format!("{}: {ending} in {elapsed}{failed}\n", report.pipeline)];
     sections.push(nodes(&report.nodes));
     sections.push(usage(&report.nodes));
     sections.push(written(report));
@@ -108,12 +112,7 @@ fn written(report: &Report) -> String {
     let unwritten: Vec<String> = report
         .unwritten
         .iter()
-        .map(|to| {
-            format!(
-                "not written, as the run is not whole: {to}
-"
-            )
-        })
+        .map(|to| format!("not written, as the run is not whole: {to}\n"))
         .collect();
     let unwritten = unwritten.concat();
     if report.written.is_empty() {
@@ -123,7 +122,11 @@ fn written(report: &Report) -> String {
     for written in &report.written {
         table.row([written.to.clone(), counted(written.records, "record")]);
     }
-    format!("written\n{}{unwritten}", table.text("  "))
+    let verdicts = report
+        .written
+        .iter()
+        .filter_map(|written| Some(format!("report: {}\n", written.verdict.as_ref()?)));
+    format!("written\n{}{unwritten}{}", table.text("  "), verdicts.collect::<String>())
 }
 
 fn rejects(report: &Report) -> String {
@@ -177,8 +180,17 @@ fn sums(report: &Report) -> String {
     if unread > 0 {
         let _ = write!(text, "; {} left unread on edges", counted(unread, "record"));
     }
+    if let Some(node) = all_failed(report) {
+        let failed = counted(node.received, "record");
+        let _ = write!(text, "; failed at `{}`: {failed}, all that came", node.node);
+    }
     text.push('\n');
     text
+}
+
+/// The first node that had something to do and failed at all of it.
+fn all_failed(report: &Report) -> Option<&NodeReport> {
+    report.nodes.iter().find(|node| node.received > 0 && node.rejected + node.kept == node.received)
 }
 
 #[cfg(test)]
@@ -232,7 +244,10 @@ mod tests {
                 reject(None, Some("b.json"), 1),
                 reject(None, None, 4),
             ],
-            written: vec![Written { to: "out/rows.jsonl".to_owned(), records: 1188 }],
+            written: vec![Written {
+                verdict: Some("2 of 3 checks hold".to_owned()),
+                ..Written::new("out/rows.jsonl", 1188)
+            }],
             unwritten: Vec::new(),
         }
     }
@@ -240,6 +255,21 @@ mod tests {
     #[test]
     fn the_account_tells_what_became_of_every_record() {
         insta::assert_snapshot!(text(&report(Status::Done)));
+    }
+
+    #[test]
+    fn a_run_in_which_all_failed_does_not_look_like_success() {
+        for (rejected, kept, shown) in [(1188, 0, true), (188, 1000, true), (1187, 0, false)] {
+            let mut report = report(Status::Done);
+            let node = &mut report.nodes[1];
+            (node.rejected, node.kept, node.passed) = (rejected, kept, 1188 - rejected);
+            let text = text(&report);
+            let first = "interviews: done in 1m15s, but all that came to `entities` failed\n";
+            assert_eq!(text.starts_with(first), shown, "{text}");
+            let last = "; failed at `entities`: 1,188 records, all that came\n";
+            assert_eq!(text.ends_with(last), shown, "{text}");
+            assert_eq!(exit(&report), Exit::Done);
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 mod hints;
 mod line;
 mod settings;
+mod targets;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -174,7 +174,7 @@ pub fn plan(
     }
     unset.extend(secrets.unset().into_iter().map(|secret| settings::unset(pipeline, &secret)));
     if diagnostics.is_empty() {
-        diagnostics.extend(doubled_targets(pipeline, &graph));
+        diagnostics.extend(targets::check(pipeline, &graph));
     }
     if !diagnostics.is_empty() {
         return Err(diagnostics);
@@ -239,50 +239,4 @@ fn plan_node(
         writes,
         tags: node.hints.tags.clone(),
     })
-}
-
-/// A path without `.` and with each `..` taken back, so that one file has one name.
-fn plain(path: &Path) -> std::path::PathBuf {
-    let mut plain = std::path::PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir if plain.file_name().is_some() => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
-}
-
-/// Two sinks that would rename their temporary files to one and the same.
-fn doubled_targets(pipeline: &Pipeline, graph: &DiGraph<PlanNode, PlanEdge>) -> Vec<Diagnostic> {
-    let mut first: HashMap<std::path::PathBuf, usize> = HashMap::new();
-    let mut diagnostics = Vec::new();
-    for (index, planned) in graph.node_weights().enumerate() {
-        let Stage::Sink(sink) = &planned.stage else { continue };
-        for target in sink.targets().iter().map(|target| plain(target)) {
-            if let Some(other) = first.get(&target) {
-                let (node, other) = (&pipeline.nodes[index], &pipeline.nodes[*other]);
-                let message = format!(
-                    "`{}` and `{}` both write `{}`",
-                    other.name.value,
-                    node.name.value,
-                    target.display()
-                );
-                let (source, span) = settings::place(pipeline, node, "to");
-                let (first, before) = settings::place(pipeline, other, "to");
-                let mut diagnostic = Diagnostic::new(Code::F0505, &source, span, message)
-                    .help("give each its own file, or let one node read from both");
-                if first.name == source.name {
-                    diagnostic = diagnostic.other(before, "written here first");
-                }
-                diagnostics.push(diagnostic);
-            } else {
-                first.insert(target, index);
-            }
-        }
-    }
-    diagnostics
 }

@@ -141,16 +141,16 @@ impl Node {
             });
             return Judged::Gone;
         }
-        let error = error_field(&self.name, &record, failure, attempts);
+        let error = error_object(&self.name, &record, failure, attempts);
         let judged = if let OnError::Keep(field) = &self.hints.on_error {
-            record.set(field, error);
+            set_error(&mut record, field, error);
             self.account.kept.fetch_add(1, Ordering::Relaxed);
             self.pass(1);
             Judged::Kept(record)
         } else {
             self.account.reject(&self.name, &record, &failure.reason, attempts);
             if self.hints.on_error == OnError::Reject && self.failed.is_wired() {
-                record.set("error", error);
+                set_error(&mut record, "error", error);
                 Judged::Rejected(record)
             } else {
                 Judged::Gone
@@ -223,7 +223,15 @@ fn share_of(share: f64, count: u64) -> u64 {
 }
 
 /// Says of a failed record where it failed, why, and which file and line it came from.
-fn error_field(node: &str, record: &Record, failure: &Failure, attempts: u32) -> Value {
+/// Sets the field that says what went wrong; what the record had in it goes into the error.
+fn set_error(record: &mut Record, field: &str, mut error: Value) {
+    if let Some(old) = record.get(field) {
+        error["replaced"] = old.clone();
+    }
+    record.set(field, error);
+}
+
+fn error_object(node: &str, record: &Record, failure: &Failure, attempts: u32) -> Value {
     let mut error = json!({"node": node, "reason": failure.reason, "attempts": attempts});
     if let Some(path) = &record.path {
         error["path"] = json!(&**path);

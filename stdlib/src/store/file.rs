@@ -157,7 +157,7 @@ impl Sink for FileSink {
         self.finish();
         self.flush()?;
         self.part.commit()?;
-        Ok(vec![Written { to: self.to.clone(), records: self.records }])
+        Ok(vec![Written::new(&self.to, self.records)])
     }
 
     fn abort(&mut self) -> Vec<Written> {

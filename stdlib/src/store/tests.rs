@@ -173,7 +173,7 @@ fn says_where_it_will_write_and_has_written() {
     let settings = json!({"to": "sqlite:a.db", "table": "{{ kind }}"});
     let mut sink = sink(folder.path(), settings);
     assert_eq!(write_all(&mut *sink, json!([{"kind": "b"}, {"kind": "a"}])), Vec::<String>::new());
-    let written = |table: &str| Written { to: format!("sqlite:a.db, table {table}"), records: 1 };
+    let written = |table: &str| Written::new(format!("sqlite:a.db, table {table}"), 1);
     assert_eq!(sink.abort(), [written("a"), written("b")]);
 }
 

@@ -288,7 +288,7 @@ impl Sink for Keep {
     fn commit(&mut self, _: &[NodeReport]) -> Result<Vec<Written>, StageError> {
         self.kept.commits.fetch_add(1, Ordering::Relaxed);
         let records = self.kept.numbers().len() as u64;
-        Ok(vec![Written { to: "memory".to_owned(), records }])
+        Ok(vec![Written::new("memory", records)])
     }
 
     fn abort(&mut self) -> Vec<Written> {
