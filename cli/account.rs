@@ -214,7 +214,8 @@ mod tests {
         };
         let mut nodes =
             vec![node("files", "read", 1200, 1188, 12), node("entities", "extract", 1188, 1188, 0)];
-        nodes[1].usage = Usage { calls: 1200, input_tokens: 90_000, output_tokens: 7000 };
+        nodes[1].usage =
+            Usage { calls: 1200, input_tokens: 90_000, output_tokens: 7000, ..Usage::default() };
         nodes[1].retries = 12;
         let reject = |line, path: Option<&str>, attempts| Reject {
             node: "files".to_owned(),

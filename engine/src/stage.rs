@@ -260,6 +260,12 @@ pub trait Sink: Send {
         Vec::new()
     }
 
+    /// Whether a write costs microseconds and nobody sees it before the commit: then it is done on
+    /// the thread of a source above, without a queue between them.
+    fn is_light(&self) -> bool {
+        false
+    }
+
     /// Writes records that came in at a port, all or none; gives back those that it could not use.
     fn write(
         &mut self,

@@ -61,6 +61,7 @@ pub(super) fn resolve(
         batch_size,
         batch_wait: batch_wait.or_else(|| sink.then_some(WRITE_WAIT)),
         buffer,
+        joins: hints.buffer.is_none() && hints.batch_wait.is_none(),
         order: hints.order.as_ref().map_or(Order::Arrival, |hint| hint.value),
         timeout: hints
             .timeout

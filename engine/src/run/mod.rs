@@ -5,7 +5,7 @@ mod attempt;
 mod control;
 mod edge;
 mod gather;
-mod light;
+mod line;
 mod node;
 mod pool;
 mod progress;
@@ -34,7 +34,7 @@ pub use progress::{NodeProgress, Progress};
 pub(crate) use sink::BATCHES;
 pub(crate) use source::PULL;
 pub(crate) use start::MOST_HEAVY;
-use start::{NodeEnd, NodeTask};
+use start::{LineTask, NodeEnd};
 
 /// A run under way, on the current tokio runtime. Dropping it ends it at once.
 pub struct Run {
@@ -43,7 +43,7 @@ pub struct Run {
     nodes: Vec<Running>,
     edges: Vec<RunningEdge>,
     control: Arc<Control>,
-    tasks: Mutex<Vec<NodeTask>>,
+    tasks: Mutex<Vec<LineTask>>,
 }
 
 impl std::fmt::Debug for Run {
@@ -91,19 +91,19 @@ impl Run {
     /// Waits for the end and lets the sinks commit, if every record found its end.
     pub async fn finish(&self) -> Report {
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut tasks: FuturesUnordered<NodeTask> = tasks.into_iter().collect();
+        let mut tasks: FuturesUnordered<LineTask> = tasks.into_iter().collect();
         let mut ends: Vec<NodeEnd> = Vec::new();
         let mut stopped = false;
         loop {
             tokio::select! {
                 biased;
-                end = tasks.next() => match end {
-                    Some(end) => ends.extend(end),
+                ended = tasks.next() => match ended {
+                    Some(more) => ends.extend(more),
                     None => break,
                 },
                 () = self.control.reached(State::Stopped), if !stopped => {
                     stopped = true;
-                    tasks.iter().for_each(NodeTask::abort);
+                    tasks.iter().for_each(LineTask::abort);
                 }
             }
         }

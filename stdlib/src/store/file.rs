@@ -128,6 +128,10 @@ impl Sink for FileSink {
         vec![self.part.target().to_owned()]
     }
 
+    fn is_light(&self) -> bool {
+        true
+    }
+
     fn write(
         &mut self,
         _: usize,
