@@ -273,7 +273,7 @@ pub trait Sink: Send {
         batch: Vec<Record>,
     ) -> Result<Vec<(Record, Failure)>, StageError>;
 
-    /// The last act of a whole run: rename the temporary file, write the summary. `nodes` are the
+    /// The last act of a whole run, and of any run where nothing but rejects came: rename the temporary file, write the summary. `nodes` are the
     /// accounts of all nodes, complete but for sinks that commit later.
     fn commit(&mut self, nodes: &[NodeReport]) -> Result<Vec<Written>, StageError>;
 

@@ -77,6 +77,13 @@ fn too_many_failures_have_an_exit_code_of_their_own() {
     assert_eq!(answer.code, 3, "{}{}", answer.out, answer.err);
     assert!(answer.out.starts_with("small: stopped, too many failures in "), "{}", answer.out);
     assert!(answer.err.starts_with("error: `rows`: "), "{}", answer.err);
+    // The rejects are wanted most now.
+    assert!(answer.out.contains("written, of a run that is not whole\n"), "{}", answer.out);
+    let rejected = answer.out.lines().find(|line| line.contains("  rows ")).expect("the node");
+    let rejects = folder.read("out/dead.jsonl").lines().count();
+    assert!(rejects >= 4 && rejected.contains(&format!(" {rejects} ")), "{rejects}: {rejected}");
+    assert!(answer.out.contains("not written, as the run is not whole: "), "{}", answer.out);
+    assert!(!folder.path("out/big.jsonl").exists());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::hints::key_place;
 use super::{Checker, Declared};
 use crate::code::Code;
-use crate::pipeline::{Limit, Pipeline, Secret, SecretFrom};
+use crate::pipeline::{Limit, Model, Pipeline, Secret, SecretFrom};
 use crate::suggest::closest;
 use crate::tree::{Entry, Node, Value};
 
@@ -20,6 +20,8 @@ impl Checker<'_> {
         let secrets = self.secrets(root);
         let limits = self.limits(root);
         let models = self.models(root);
+        let provider = |model: &Model| (model.name.value.clone(), model.provider.value.clone());
+        self.names.providers = models.iter().map(provider).collect();
         let schemas = self.named(root, "schemas");
         let schemas =
             schemas.into_iter().map(|entry| (key_place(entry), entry.value.clone())).collect();
