@@ -91,6 +91,7 @@ impl Part {
     fn broke(&self, error: &Error) -> StageError {
         let help = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "Make room on the disk.",
+            ErrorKind::FileTooLarge => "Raise the limit of the size of files (`ulimit -f`).",
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                 "Choose a folder that may be written to."
             }
