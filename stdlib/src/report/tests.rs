@@ -126,7 +126,7 @@ fn the_validation_finds_what_is_missing() {
             json!({"expect": ["kpi"]}),
             &whole,
             true,
-            &["every kind has data: 1 of 1 kinds have none: kpi"],
+            &["every kind has data: 1 of 1 kind without data: kpi"],
         ),
         (
             json!({}),
@@ -134,7 +134,7 @@ fn the_validation_finds_what_is_missing() {
             true,
             &[
                 "every input was processed or rejected: 4 inputs: 2 with entities, 1 without any, 1 \
-               rejected; without any: c.json; 1 records were not worked on",
+               rejected; without any: c.json; not worked on: 1 record",
             ],
         ),
         (json!({}), &off, true, &["every record is accounted for: the sum is off at: read"]),
@@ -144,7 +144,7 @@ fn the_validation_finds_what_is_missing() {
             false,
             &[
                 "every input was processed or rejected: 0 inputs: 0 with entities, 0 without any, 0 rejected",
-                "every reject is named: 0 of 1 rejects came here with their reasons; nodes with rejects: read",
+                "every reject is named: 0 of 1 reject came here, with reasons; nodes with rejects: read",
             ],
         ),
     ] {

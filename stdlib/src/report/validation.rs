@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use flow_engine::report::NodeReport;
+use flow_engine::words::counted;
 
 use super::content::CheckRow;
 use super::tally::{InputCount, Tally};
@@ -17,9 +18,10 @@ pub(super) fn checks(tally: &Tally, expect: &[String], nodes: &[NodeReport]) -> 
             .map(String::as_str)
             .collect();
         let detail = if missing.is_empty() {
-            format!("all {} kinds have data", expect.len())
+            format!("data of {}", counted(expect.len() as u64, "kind"))
         } else {
-            format!("{} of {} kinds have none: {}", missing.len(), expect.len(), missing.join(", "))
+            let kinds = counted(expect.len() as u64, "kind");
+            format!("{} of {kinds} without data: {}", missing.len(), missing.join(", "))
         };
         checks.push(CheckRow { check: "every kind has data", passed: missing.is_empty(), detail });
     }
@@ -28,7 +30,10 @@ pub(super) fn checks(tally: &Tally, expect: &[String], nodes: &[NodeReport]) -> 
     let off: Vec<&str> =
         nodes.iter().filter(|node| !node.balances()).map(|node| node.node.as_str()).collect();
     let detail = if off.is_empty() {
-        format!("in = passed + filtered + rejected + pending at all {} nodes", nodes.len())
+        format!(
+            "in = passed + filtered + rejected + pending at {}",
+            counted(nodes.len() as u64, "node")
+        )
     } else {
         format!("the sum is off at: {}", off.join(", "))
     };
@@ -53,8 +58,8 @@ fn processed(tally: &Tally, nodes: &[NodeReport]) -> CheckRow {
         .map(|(name, _)| name.as_str())
         .collect();
     let mut detail = format!(
-        "{} inputs: {with} with entities, {} without any, {rejected} rejected",
-        tally.inputs.len(),
+        "{}: {with} with entities, {} without any, {rejected} rejected",
+        counted(tally.inputs.len() as u64, "input"),
         without.len()
     );
     if !without.is_empty() {
@@ -66,7 +71,7 @@ fn processed(tally: &Tally, nodes: &[NodeReport]) -> CheckRow {
         }
     }
     if pending > 0 {
-        let _ = write!(detail, "; {pending} records were not worked on");
+        let _ = write!(detail, "; not worked on: {}", counted(pending, "record"));
     }
     let passed = pending == 0 && !tally.inputs.is_empty();
     CheckRow { check: "every input was processed or rejected", passed, detail }
@@ -74,13 +79,13 @@ fn processed(tally: &Tally, nodes: &[NodeReport]) -> CheckRow {
 
 /// As many rejects came in at the port as the nodes count.
 fn named(tally: &Tally, nodes: &[NodeReport]) -> CheckRow {
-    let counted: u64 = nodes.iter().map(|node| node.rejected).sum();
+    let all: u64 = nodes.iter().map(|node| node.rejected).sum();
     let named = tally.rejects.values().sum::<u64>() + tally.unnamed_rejects;
-    let mut detail = format!("{named} of {counted} rejects came here with their reasons");
-    if named < counted {
+    let mut detail = format!("{named} of {} came here, with reasons", counted(all, "reject"));
+    if named < all {
         let nodes: Vec<&str> =
             nodes.iter().filter(|node| node.rejected > 0).map(|node| node.node.as_str()).collect();
         let _ = write!(detail, "; nodes with rejects: {}", nodes.join(", "));
     }
-    CheckRow { check: "every reject is named", passed: named >= counted, detail }
+    CheckRow { check: "every reject is named", passed: named >= all, detail }
 }
