@@ -3,6 +3,7 @@
 
 pub mod door;
 pub mod expr;
+pub mod json;
 pub mod plan;
 pub mod record;
 pub mod registry;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::door::Money;
 use crate::stage::Written;
 
 /// The account of a whole run.
@@ -108,8 +109,14 @@ pub struct Usage {
     pub calls: u64,
     /// Tokens sent, as the server counted them.
     pub input_tokens: u64,
+    /// Of those sent, read from a cache of the server.
+    pub cached_tokens: u64,
     /// Tokens received, as the server counted them.
     pub output_tokens: u64,
+    /// What the calls of priced models cost.
+    pub cost: Money,
+    /// Calls of models whose price is not known: what they cost is not in `cost`.
+    pub unpriced: u64,
 }
 
 /// The account of an edge: `sent = received + unread`.

@@ -147,6 +147,12 @@ pub trait Source: Send {
     /// What will be read. Called by `plan`; must not change what `pull` brings.
     fn survey(&self) -> Result<Survey, StageError>;
 
+    /// The files that will be read, as far as they are known beforehand. Called by `plan`, so that
+    /// no sink replaces one of them.
+    fn files(&self) -> Vec<std::path::PathBuf> {
+        Vec::new()
+    }
+
     /// Brings up to `most` things (and not much more than a mebibyte).
     fn pull(&mut self, most: usize) -> Result<Pull, StageError>;
 
@@ -232,6 +238,16 @@ pub struct Written {
     pub to: String,
     /// Rows or lines that it holds of this run.
     pub records: u64,
+    /// What the sink thinks of the run, in a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+}
+
+impl Written {
+    /// So many records, without a verdict.
+    pub fn new(to: impl Into<String>, records: u64) -> Self {
+        Self { to: to.into(), records, verdict: None }
+    }
 }
 
 /// Writes batches, then commits. Writing the same record twice leaves one. May block.
@@ -242,6 +258,12 @@ pub trait Sink: Send {
     /// The files that it replaces as a whole and that nobody else may write in the same run.
     fn targets(&self) -> Vec<std::path::PathBuf> {
         Vec::new()
+    }
+
+    /// Whether a write costs microseconds and nobody sees it before the commit: then it is done on
+    /// the thread of a source above, without a queue between them.
+    fn is_light(&self) -> bool {
+        false
     }
 
     /// Writes records that came in at a port, all or none; gives back those that it could not use.

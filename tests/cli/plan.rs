@@ -120,3 +120,22 @@ fn two_nodes_that_write_one_file_are_refused() {
     assert_eq!(answer.code, 2);
     assert!(answer.err.contains("error[F0505]: `saved` and `dead` both write"), "{}", answer.err);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_node_that_would_write_over_a_file_that_is_read_is_refused() {
+    let folder = Folder::small();
+    let rows = folder.read("data/a.jsonl");
+    std::os::unix::fs::symlink("data/a.jsonl", folder.path("link.jsonl")).expect("a link");
+    std::os::unix::fs::symlink("data", folder.path("other")).expect("a link");
+    for to in ["data/a.jsonl", "./x/../data/./a.jsonl", "link.jsonl", "other/a.jsonl"] {
+        for line in ["plan", "run"] {
+            let answer = folder.flow(&format!("{line} small.yaml --set stages.dead.with.to={to}"));
+            assert_eq!(answer.code, 2, "{to}: {}", answer.out);
+            assert!(answer.err.contains("error[F0506]: `dead` would write over"), "{}", answer.err);
+            assert!(answer.err.contains("which `rows` reads"), "{}", answer.err);
+        }
+    }
+    assert_eq!(folder.read("data/a.jsonl"), rows);
+    ok(folder.flow("plan small.yaml --set stages.dead.with.to=data/b.txt.jsonl"));
+}

@@ -152,7 +152,7 @@ fn a_signal_finishes_what_is_in_flight_and_accounts_for_it() {
     use nix::unistd::Pid;
 
     let folder = Folder::small();
-    folder.file("data/many.jsonl", "{\"n\": 3}\n".repeat(400_000));
+    folder.file("data/many.jsonl", "{\"n\": 3}\n".repeat(4_000_000));
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_flow"))
             .current_dir(folder.path("."))

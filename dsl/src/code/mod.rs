@@ -103,6 +103,7 @@ codes! {
     F0503 Error "secret not set";
     F0504 Error "param without a value";
     F0505 Error "file written twice";
+    F0506 Error "file written over while it is read";
     F0510 Error "unknown key in an entity schema";
     F0511 Error "wrong value in an entity schema";
     F0512 Error "pattern that is no regular expression";

@@ -4,8 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::{Door, Meter, Secret};
-use crate::report::Usage;
+use super::{Door, Endpoint, Key, Meter, Tokens};
 use crate::stage::{Failure, FailureKind};
 
 /// The longest answer that is read.
@@ -15,59 +14,42 @@ const WORDS: usize = 300;
 /// The longest patience that a server may ask for.
 const MOST_PATIENCE: Duration = Duration::from_hours(1);
 
-/// A call.
+/// A call to a model.
 #[derive(Debug)]
 pub struct Request<'a> {
-    /// Where to.
-    pub url: &'a str,
-    /// Further headers.
-    pub headers: &'a [(&'a str, String)],
-    /// Sent as `Authorization: Bearer`.
-    pub bearer: Option<&'a Secret>,
+    /// Where it goes.
+    pub endpoint: &'a Endpoint,
     /// The JSON body.
     pub body: &'a Value,
-    /// The named limit that the call waits for.
-    pub limit: Option<&'a str>,
-    /// Tokens that it will cost, as far as can be told beforehand.
-    pub estimated_tokens: u64,
-}
-
-/// A successful answer.
-#[derive(Debug)]
-pub struct Answer {
-    /// 200 to 299.
-    pub status: u16,
-    /// The body.
-    pub body: Vec<u8>,
+    /// Tokens that it will use, as far as can be told beforehand.
+    pub estimate: Tokens,
+    /// Reads the tokens that the server counted from its answer.
+    pub used: fn(&Value) -> Tokens,
 }
 
 impl Door {
-    /// Posts JSON and reads the whole answer.
+    /// Posts JSON and reads the whole answer, JSON too.
     ///
     /// Waits for the named limit first. Connection errors, 408, 425, 429 and 5xx are transient
     /// (with the patience that `Retry-After` asks for, which holds back all calls under the same
-    /// limit); 401, 403 and a wrong address are fatal; any other status means a bad record. After
-    /// reading the usage, tell [`settle`](super::limit::Pass::settle) through `used`.
-    pub async fn post_json(
-        &self,
-        request: Request<'_>,
-        meter: &Meter,
-        used: impl FnOnce(&[u8]) -> Usage,
-    ) -> Result<Answer, Failure> {
-        let pass = match request.limit {
+    /// limit); 401, 403 and a wrong address are fatal; any other status means a bad record.
+    pub async fn post_json(&self, request: Request<'_>, meter: &Meter) -> Result<Value, Failure> {
+        let endpoint = request.endpoint;
+        let pass = match endpoint.limit.as_deref() {
             Some(limit) if !meter.holds(limit) => {
-                self.enter(limit, request.estimated_tokens, meter).await?
+                let estimate = request.estimate;
+                self.enter(limit, estimate.input + estimate.output, meter).await?
             }
             _ => None,
         };
-        meter.add(Usage { calls: 1, ..Usage::default() });
-        let result = self.exchange(&request).await;
+        meter.call();
+        let result = self.exchange(endpoint, request.body).await;
         match &result {
             Ok(answer) => {
-                let usage = used(&answer.body);
-                meter.add(Usage { calls: 0, ..usage });
+                let tokens = (request.used)(answer);
+                meter.used(tokens, endpoint.price);
                 if let Some(pass) = &pass {
-                    pass.settle(usage.input_tokens + usage.output_tokens);
+                    pass.settle(tokens.input + tokens.output);
                 }
             }
             Err(failure) => {
@@ -78,8 +60,8 @@ impl Door {
                 }
             }
         }
-        result.map_err(|failure| match request.bearer {
-            Some(secret) => Failure { reason: secret.hide(&failure.reason), ..failure },
+        result.map_err(|failure| match &endpoint.key {
+            Some(key) => Failure { reason: key.secret().hide(&failure.reason), ..failure },
             None => failure,
         })
     }
@@ -92,15 +74,17 @@ impl Door {
         Ok(answer.status().as_u16())
     }
 
-    async fn exchange(&self, request: &Request<'_>) -> Result<Answer, Failure> {
-        let mut call = self.client()?.post(request.url).json(request.body);
-        for (name, value) in request.headers {
+    async fn exchange(&self, endpoint: &Endpoint, body: &Value) -> Result<Value, Failure> {
+        let url = endpoint.url.as_str();
+        let mut call = self.client()?.post(url).json(body);
+        for (name, value) in &endpoint.headers {
             call = call.header(*name, value);
         }
-        if let Some(secret) = request.bearer {
-            call = call.bearer_auth(secret.expose());
-        }
-        let url = request.url;
+        call = match &endpoint.key {
+            Some(Key::Bearer(secret)) => call.bearer_auth(secret.expose()),
+            Some(Key::Header(name, secret)) => call.header(*name, secret.expose()),
+            None => call,
+        };
         let mut response = call.send().await.map_err(|error| unreached(url, &error))?;
         let status = response.status().as_u16();
         let patience = retry_after(response.headers());
@@ -115,13 +99,16 @@ impl Door {
             }
             body.extend_from_slice(&piece);
         }
-        if let Some(secret) = request.bearer {
-            body = secret.hide_bytes(body);
+        if let Some(key) = &endpoint.key {
+            body = key.secret().hide_bytes(body);
         }
-        if (200..300).contains(&status) {
-            return Ok(Answer { status, body });
+        if !(200..300).contains(&status) {
+            return Err(refused(url, status, patience, &body));
         }
-        Err(refused(url, status, patience, &body))
+        serde_json::from_slice(&body).map_err(|_| {
+            let words = words_of(&body);
+            Failure::transient(format!("{url}: the answer is not JSON{words}"))
+        })
     }
 
     fn client(&self) -> Result<&reqwest::Client, Failure> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::{Money, Price, Tokens};
 use crate::report::Usage;
 
 /// Counts what the calls of one node use.
@@ -13,16 +14,23 @@ use crate::report::Usage;
 pub struct UsageCount {
     calls: AtomicU64,
     input_tokens: AtomicU64,
+    cached_tokens: AtomicU64,
     output_tokens: AtomicU64,
+    cost: AtomicU64,
+    unpriced: AtomicU64,
 }
 
 impl UsageCount {
     /// What was used so far.
     pub fn get(&self) -> Usage {
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Usage {
-            calls: self.calls.load(Ordering::Relaxed),
-            input_tokens: self.input_tokens.load(Ordering::Relaxed),
-            output_tokens: self.output_tokens.load(Ordering::Relaxed),
+            calls: get(&self.calls),
+            input_tokens: get(&self.input_tokens),
+            cached_tokens: get(&self.cached_tokens),
+            output_tokens: get(&self.output_tokens),
+            cost: Money::from_parts(get(&self.cost)),
+            unpriced: get(&self.unpriced),
         }
     }
 }
@@ -56,11 +64,21 @@ impl Meter {
         self.held.as_deref() == Some(limit)
     }
 
-    /// Adds what a call used.
-    pub fn add(&self, usage: Usage) {
-        self.usage.calls.fetch_add(usage.calls, Ordering::Relaxed);
-        self.usage.input_tokens.fetch_add(usage.input_tokens, Ordering::Relaxed);
-        self.usage.output_tokens.fetch_add(usage.output_tokens, Ordering::Relaxed);
+    /// Counts a call that goes out.
+    pub(crate) fn call(&self) {
+        self.usage.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts what a call used, by the server's own count.
+    pub(crate) fn used(&self, tokens: Tokens, price: Option<Price>) {
+        let add = |count: &AtomicU64, more| count.fetch_add(more, Ordering::Relaxed);
+        add(&self.usage.input_tokens, tokens.input);
+        add(&self.usage.cached_tokens, tokens.cached);
+        add(&self.usage.output_tokens, tokens.output);
+        match price {
+            Some(price) => add(&self.usage.cost, price.of(tokens).parts()),
+            None => add(&self.usage.unpriced, 1),
+        };
     }
 
     /// What the node has used so far.

@@ -2,9 +2,11 @@
 //! patience, counting and the hiding of secrets are done once. A stage asks the door and never
 //! builds a client.
 
+mod endpoint;
 mod http;
 mod limit;
 mod meter;
+mod price;
 mod secret;
 
 use std::collections::HashMap;
@@ -13,8 +15,10 @@ use std::sync::OnceLock;
 use flow_dsl::pipeline::Limit;
 use tokio::sync::watch;
 
-pub use http::{Answer, Request};
+pub use endpoint::{Endpoint, Key, Operation, Tokens};
+pub use http::Request;
 pub use meter::{Meter, UsageCount};
+pub use price::{Money, Price};
 pub use secret::{Secret, Secrets, UnsetSecret};
 
 use crate::stage::Failure;

@@ -62,6 +62,7 @@ pub(super) fn resolve(
         batch_size,
         batch_wait: batch_wait.filter(|_| call || sink),
         buffer,
+        joins: hints.buffer.is_none() && !(sink && hints.batch_wait.is_some()),
         order: value(hints.order.as_ref()).filter(|_| tries).unwrap_or(Order::Arrival),
         timeout: timeout.filter(|_| tries),
         retry: if tries { value(hints.retry.as_ref()).unwrap_or(RETRY) } else { 0 },

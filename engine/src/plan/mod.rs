@@ -1,6 +1,7 @@
 //! Checked pipeline to plan: stages built, hints resolved, edges in a graph.
 
 mod hints;
+mod line;
 mod settings;
 mod targets;
 
@@ -17,6 +18,7 @@ use crate::expr::Expr;
 use crate::registry::{Build, Registry};
 use crate::run::{BATCHES, MOST_HEAVY, PULL};
 use crate::stage::{Stage, Survey};
+pub(crate) use line::{joined_to, lines};
 
 /// A pipeline that can be run, once.
 #[derive(Debug)]
@@ -73,8 +75,11 @@ pub struct Resolved {
     pub batch_size: usize,
     /// Longest wait for a batch to fill.
     pub batch_wait: Option<Duration>,
-    /// Capacity of the incoming edge, in records; 0 for a source.
+    /// Capacity of the incoming edge, in records; 0 for a source, and where there is none.
     pub buffer: usize,
+    /// Whether it may be worked together with the node above, without an edge between them: the
+    /// file asks for no edge of its own.
+    pub joins: bool,
     /// Whether records leave as they came.
     pub order: Order,
     /// Time for one attempt.
@@ -110,6 +115,7 @@ impl Plan {
         let records = self.graph.node_weights().map(|node| match &node.stage {
             Stage::Source(_) => PULL as u64,
             Stage::Light(_) | Stage::Gather(_) => node.hints.buffer as u64 * 2,
+            Stage::Sink(_) if node.hints.buffer == 0 => node.hints.batch_size as u64,
             stage => {
                 let at_once = match stage {
                     Stage::Sink(_) => BATCHES * node.hints.batch_size,
@@ -155,6 +161,12 @@ pub fn plan(
         for input in &node.inputs {
             let edge = PlanEdge { output: input.output, port: input.port };
             graph.add_edge(NodeIndex::new(input.from), NodeIndex::new(index), edge);
+        }
+    }
+    for node in graph.node_indices() {
+        if joined_to(&graph, node).is_some() {
+            let hints = &mut graph[node].hints;
+            (hints.buffer, hints.batch_wait) = (0, None);
         }
     }
     let unset = secrets.unset();
@@ -214,7 +226,7 @@ fn plan_nodes(
     }
     let built = pipeline.nodes.iter().zip(&planned);
     let built = built.filter_map(|(node, planned)| Some((node, planned.as_ref()?)));
-    diagnostics.extend(targets::doubled(pipeline, built));
+    diagnostics.extend(targets::check(pipeline, &built));
     (planned, diagnostics)
 }
 

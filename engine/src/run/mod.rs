@@ -5,7 +5,7 @@ mod attempt;
 mod control;
 mod edge;
 mod gather;
-mod light;
+mod line;
 mod node;
 mod pool;
 mod progress;
@@ -35,13 +35,13 @@ pub(crate) use sink::BATCHES;
 use sink::Ending;
 pub(crate) use source::PULL;
 pub(crate) use start::MOST_HEAVY;
-use start::{NodeEnd, NodeTask};
+use start::{LineTask, NodeEnd};
 
 /// A run under way, on the current tokio runtime. Dropping it, or the future that waits for its
 /// end, ends it at once.
 pub struct Run {
     watch: Arc<Watch>,
-    tasks: Vec<NodeTask>,
+    tasks: Vec<LineTask>,
 }
 
 /// A run as it is seen from outside: where it is, and the way to stop it.
@@ -111,20 +111,20 @@ impl Run {
 
     /// Waits for the end and lets the sinks commit, if every record found its end.
     pub async fn finish(self) -> Report {
-        let mut tasks: FuturesUnordered<NodeTask> = self.tasks.into_iter().collect();
+        let mut tasks: FuturesUnordered<LineTask> = self.tasks.into_iter().collect();
         let watch = self.watch;
         let mut ends: Vec<NodeEnd> = Vec::new();
         let mut stopped = false;
         loop {
             tokio::select! {
                 biased;
-                end = tasks.next() => match end {
-                    Some(end) => ends.extend(end),
+                ended = tasks.next() => match ended {
+                    Some(more) => ends.extend(more),
                     None => break,
                 },
                 () = watch.control.reached(State::Stopped), if !stopped => {
                     stopped = true;
-                    tasks.iter().for_each(NodeTask::abort);
+                    tasks.iter().for_each(LineTask::abort);
                 }
             }
         }
@@ -183,7 +183,8 @@ impl Watch {
                 left.unwritten.push(writes.to.clone());
             } else if records > 0 {
                 // A batch may still be on its way.
-                left.written.push(Written { to: format!("{}, at least", writes.to), records });
+                let to = format!("{}, at least", writes.to);
+                left.written.push(Written { to, records, verdict: None });
             }
         }
         left

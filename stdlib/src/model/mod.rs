@@ -1,13 +1,14 @@
 //! Stages that ask a model, and the models that they may ask.
 
 mod carry;
+mod chat;
 mod confidence;
 mod entity;
 mod extract;
 mod name;
-mod openai;
 mod phrases;
 mod plain;
+mod price;
 mod rules;
 pub(crate) mod schema;
 mod sentences;
@@ -19,7 +20,7 @@ use flow_engine::prelude::json;
 pub(crate) use extract::Extract;
 
 /// The models that a file may declare.
-pub(crate) const PROVIDERS: &[fn() -> ProviderSpec] = &[rules_spec, openai::spec];
+pub(crate) const PROVIDERS: &[fn() -> ProviderSpec] = &[rules_spec, chat::PROVIDERS[0]];
 
 /// The embedded default: deterministic, no key, no network.
 fn rules_spec() -> ProviderSpec {

@@ -4,7 +4,7 @@ use flow_engine::report::NodeReport;
 use flow_engine::words::counted;
 use serde::Serialize;
 
-use super::tally::{KindCount, Tally};
+use super::tally::{KindCount, MOST_KINDS, Tally};
 use super::validation::checks;
 
 /// All that a report says.
@@ -110,7 +110,8 @@ impl Content {
             title: title.to_owned(),
             valid: validation.iter().all(|check| check.passed),
             methods: methods(tally),
-            entities: tally.kinds.values().map(|kind| kind.entities).sum(),
+            entities: tally.kinds.values().map(|kind| kind.entities).sum::<u64>()
+                + tally.other_kinds,
             ungrounded: tally.ungrounded,
             validation,
             kinds: kinds(tally, top, expect),
@@ -217,6 +218,12 @@ fn node(node: &NodeReport) -> NodeRow {
 
 fn remarks(tally: &Tally) -> Vec<String> {
     let mut remarks = Vec::new();
+    if tally.other_kinds > 0 {
+        remarks.push(format!(
+            "{} entities of other kinds are counted together: there are more than {MOST_KINDS} kinds",
+            tally.other_kinds
+        ));
+    }
     if tally.uncounted_inputs > 0 {
         let records = counted(tally.uncounted_inputs, "record");
         remarks.push(format!("not listed: {records} of further inputs"));

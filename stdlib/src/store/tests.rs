@@ -182,7 +182,7 @@ fn says_where_it_will_write_and_has_written() {
     let mut sink = sink(folder.path(), settings);
     assert_eq!(write_all(&mut *sink, json!([{"kind": "b"}, {"kind": "a"}])), Vec::<String>::new());
     let to = |table: &str| format!("sqlite:{}/a.db, table {table}", folder.path().display());
-    let written = |table: &str| Written { to: to(table), records: 1 };
+    let written = |table: &str| Written::new(to(table), 1);
     assert_eq!(sink.abort(), [written("a"), written("b")]);
 }
 

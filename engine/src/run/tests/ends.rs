@@ -120,7 +120,8 @@ async fn what_was_written_for_good_is_named_when_all_ends_at_once() {
     run.watch.cancel();
     let report = run.finish().await;
     assert_eq!(kept.numbers().len(), 10);
-    let written = Written { to: "memory, at least".to_owned(), records: 10 };
+    let to = "memory, at least".to_owned();
+    let written = Written { to, records: 10, verdict: None };
     assert_eq!((report.written, report.unwritten), (vec![written], vec![]));
 }
 

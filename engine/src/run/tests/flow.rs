@@ -21,7 +21,7 @@ async fn every_record_of_a_chain_is_counted_at_every_node() {
     assert_eq!(report.status, Status::Done);
     assert_eq!(kept.numbers(), (0..100).step_by(2).collect::<Vec<_>>());
     assert_eq!((node(&report, "odd").passed, node(&report, "odd").filtered), (50, 50));
-    assert_eq!(report.written, [Written { to: "memory".to_owned(), records: 50 }]);
+    assert_eq!(report.written, [Written::new("memory", 50)]);
     assert_eq!(kept.ends(), (1, 0));
 }
 

@@ -1,14 +1,21 @@
 //! `extract`: find the entities of a schema in each record's text.
 
+mod answer;
+mod chat;
+mod entities;
+mod ground;
+mod prompt;
+
 use std::sync::Arc;
 
 use flow_engine::prelude::*;
 
 use super::carry::Carry;
+use super::chat::Chat;
 use super::entity::{FIELDS, Origin};
-use super::openai::ByChat;
 use super::rules::Rules;
 use super::schema;
+use chat::ByChat;
 
 /// Finds the entities of a schema in each record's text; each becomes a record of its own.
 ///
@@ -120,25 +127,17 @@ impl Config for Extract {
         let input = Input { text, carry: self.carry };
         let model = build.model(&self.model)?;
         let (schema, source) = schema::load(build, "schema", &self.schema)?;
-        match model.provider.value.as_str() {
-            "openai" => {
-                let chat = ByChat::new(model, build, schema, input, self.instructions)?;
-                Ok(Stage::Call(Arc::new(chat)))
-            }
-            "rules" => {
-                if self.instructions.is_some() {
-                    let message = format!("`{}` is `rules`, which follow none", self.model);
-                    return Err(BuildError::setting("instructions", message)
-                        .help("write cues into the schema, or name a chat model"));
-                }
-                let rules = Rules::new(schema, &source).map_err(BuildError::File)?;
-                Ok(Stage::Heavy(Arc::new(ByRules { input, rules })))
-            }
-            other => {
-                let message = format!("`{}` is of `{other}`, which cannot extract", self.model);
-                Err(BuildError::setting("model", message))
-            }
+        if model.provider.value != "rules" {
+            let chat = Chat::new(model, build)?;
+            return Ok(Stage::Call(Arc::new(ByChat::new(chat, schema, input, self.instructions))));
         }
+        if self.instructions.is_some() {
+            let message = format!("`{}` is `rules`, which follow none", self.model);
+            return Err(BuildError::setting("instructions", message)
+                .help("write cues into the schema, or name a chat model"));
+        }
+        let rules = Rules::new(schema, &source).map_err(BuildError::File)?;
+        Ok(Stage::Heavy(Arc::new(ByRules { input, rules })))
     }
 }
 
@@ -150,12 +149,6 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// The text of a field, and nothing carried.
-    #[cfg(test)]
-    pub(crate) fn of(text: &str) -> Self {
-        Self { text: Expr::new(text).unwrap(), carry: Carry::default() }
-    }
-
     /// The text to read.
     pub(crate) fn text(&self, record: &Record) -> Result<String, Failure> {
         let is = match self.text.value(record)? {
@@ -192,3 +185,6 @@ impl Heavy for ByRules {
         Ok(self.input.origin(record, "rules")?.records(self.rules.read(&text)))
     }
 }
+
+#[cfg(test)]
+mod tests;

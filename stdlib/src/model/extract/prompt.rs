@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use super::Structured;
 use crate::model::schema::{EntitySchema, Field, FieldType};
 
 const TASK: &str = "\
@@ -25,7 +24,7 @@ When the text holds no such entity: {\"entities\": []}
 ";
 
 /// What it is and what it is to do.
-pub(super) fn system(schema: &EntitySchema, structured: Structured, further: &str) -> String {
+pub(super) fn system(schema: &EntitySchema, sends_schema: bool, further: &str) -> String {
     let mut told = format!("{TASK}\nKinds:\n");
     for kind in &schema.kinds {
         let _ = writeln!(told, "- {}: {}", kind.name, kind.description);
@@ -33,7 +32,7 @@ pub(super) fn system(schema: &EntitySchema, structured: Structured, further: &st
             let _ = writeln!(told, "  - {} ({}){}", field.name, words(field), description(field));
         }
     }
-    if structured != Structured::JsonSchema {
+    if !sends_schema {
         told.push_str(SHAPE);
     }
     if !further.trim().is_empty() {

@@ -1,0 +1,277 @@
+//! Any server that speaks the chat wire format of OpenAI.
+
+use flow_dsl::catalog::ProviderSpec;
+use flow_dsl::pipeline::Model;
+use flow_engine::door::Price;
+use flow_engine::prelude::*;
+
+use super::{Ask, Chat, Endpoint, Key, Operation, Tokens, Wire, base_url, settings, start};
+use crate::model::price::ModelPrice;
+
+/// Where the hosted models are.
+const HOSTED: &str = "https://api.openai.com/v1";
+/// Tokens that an answer is thought to have when nothing limits it.
+const USUAL_ANSWER: u64 = 1000;
+
+/// A chat model behind the wire format of OpenAI: hosted, or any server that speaks it (Ollama,
+/// vLLM, llama.cpp and others), by `base_url`.
+///
+/// ```yaml
+/// models:
+///   analyst: {provider: openai, model: gpt-4o-mini, limit: openai}
+///   local: {provider: openai, model: qwen3:8b, base_url: "http://localhost:11434/v1"}
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OpenAi {
+    /// The model, as the server calls it.
+    model: String,
+    /// The server, up to and with `/v1`.
+    #[serde(default = "hosted")]
+    base_url: String,
+    /// How freely it words its answer, from 0 to 2; `null` sends none, as some models want it.
+    #[serde(default = "cool")]
+    temperature: Option<f64>,
+    /// The most tokens of an answer; without it, the server decides.
+    #[serde(default)]
+    max_tokens: Option<u32>,
+    /// How the server is made to answer in JSON.
+    #[serde(default)]
+    structured: Structured,
+    /// What it costs.
+    #[serde(default)]
+    price: Option<ModelPrice>,
+}
+
+/// How a server is made to answer in JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Structured {
+    /// By the schema of the answer: it can give nothing else.
+    #[default]
+    JsonSchema,
+    /// By the promise of some JSON object; its form stands in the prompt.
+    JsonObject,
+    /// By the prompt alone.
+    None,
+}
+
+fn hosted() -> String {
+    HOSTED.to_owned()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the default of an optional setting")]
+const fn cool() -> Option<f64> {
+    Some(0.0)
+}
+
+/// What the checker may know of the provider.
+pub(crate) fn spec() -> ProviderSpec {
+    let settings = Value::from(schemars::schema_for!(OpenAi));
+    let doc = settings.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
+    ProviderSpec { name: "openai", doc, settings, secret: Some("OPENAI_API_KEY") }
+}
+
+/// A declared model of this provider.
+pub(super) fn chat(model: &Model, build: &Build<'_>) -> Result<Chat, BuildError> {
+    let settings: OpenAi = settings(model)?;
+    let base = base_url(model, &settings.base_url)?;
+    let endpoint = Endpoint {
+        system: "openai",
+        model: settings.model.clone(),
+        operation: Operation::Chat,
+        url: format!("{base}/chat/completions"),
+        headers: Vec::new(),
+        key: build.key(model).map(Key::Bearer),
+        limit: model.limit.as_ref().map(|limit| limit.value.clone()),
+        price: settings.price.map(Price::from),
+    };
+    Ok(Chat { wire: Box::new(settings), endpoint })
+}
+
+impl Wire for OpenAi {
+    fn body(&self, model: &str, ask: &Ask<'_>) -> Value {
+        let mut messages = vec![json!({"role": "system", "content": ask.system})];
+        messages.extend(ask.turns.iter().map(|turn| {
+            let (role, content) = turn.parts();
+            json!({"role": role, "content": content})
+        }));
+        let mut body = json!({"model": model, "messages": messages});
+        if let Some(temperature) = self.temperature {
+            body["temperature"] = json!(temperature);
+        }
+        if let Some(most) = self.max_tokens {
+            // The hosted models have given up the older name, the other servers have not.
+            let hosted = self.base_url.trim_end_matches('/') == HOSTED;
+            body[if hosted { "max_completion_tokens" } else { "max_tokens" }] = json!(most);
+        }
+        match self.structured {
+            Structured::JsonSchema => {
+                let schema = json!({"name": "answer", "strict": true, "schema": ask.schema});
+                body["response_format"] = json!({"type": "json_schema", "json_schema": schema});
+            }
+            Structured::JsonObject => body["response_format"] = json!({"type": "json_object"}),
+            Structured::None => {}
+        }
+        body
+    }
+
+    fn reply(&self, answer: &Value) -> Result<String, Failure> {
+        reply(answer)
+    }
+
+    fn used(&self) -> fn(&Value) -> Tokens {
+        used
+    }
+
+    fn sends_schema(&self) -> bool {
+        self.structured == Structured::JsonSchema
+    }
+
+    fn answer_tokens(&self) -> u64 {
+        self.max_tokens.map_or(USUAL_ANSWER, u64::from)
+    }
+}
+
+fn reply(answer: &Value) -> Result<String, Failure> {
+    let error = &answer["error"];
+    if !error.is_null() {
+        let message = error.get("message").unwrap_or(error);
+        let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
+        let message = start(&message);
+        return Err(Failure::transient(format!("the server answers with an error: {message}")));
+    }
+    let choice = &answer["choices"][0];
+    if choice.is_null() {
+        return Err(Failure::transient("the server's answer holds no choice"));
+    }
+    if let Some(refusal) = choice["message"]["refusal"].as_str().filter(|words| !words.is_empty()) {
+        return Err(Failure::bad(format!("the model refuses: {}", start(refusal))));
+    }
+    match choice["finish_reason"].as_str() {
+        Some("length") => Err(Failure::bad(
+            "the model's answer was cut off at its most tokens; raise `max_tokens` of the model, \
+             or cut the text into chunks",
+        )),
+        Some("content_filter") => {
+            Err(Failure::bad("the server withheld the model's answer (content filter)"))
+        }
+        _ => Ok(text(&choice["message"]["content"])),
+    }
+}
+
+/// A text, or a list of parts with a text each.
+fn text(content: &Value) -> String {
+    match content {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => {
+            parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect()
+        }
+        _ => String::new(),
+    }
+}
+
+fn used(answer: &Value) -> Tokens {
+    let usage = &answer["usage"];
+    let count = |value: &Value| value.as_u64().unwrap_or_default();
+    Tokens {
+        input: count(&usage["prompt_tokens"]),
+        cached: count(&usage["prompt_tokens_details"]["cached_tokens"]),
+        output: count(&usage["completion_tokens"]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::chat::Turn;
+    use flow_engine::stage::FailureKind;
+
+    fn model(more: &Value) -> OpenAi {
+        let mut settings = json!({"model": "m"});
+        for (name, value) in more.as_object().unwrap() {
+            settings[name] = value.clone();
+        }
+        serde_json::from_value(settings).unwrap()
+    }
+
+    fn body(more: &Value) -> Value {
+        let turns = [Turn::User("hello".to_owned())];
+        let ask = Ask { system: "be brief", turns: &turns, schema: &json!({"type": "object"}) };
+        model(more).body("m", &ask)
+    }
+
+    #[test]
+    fn the_request_is_what_a_strict_server_takes() {
+        insta::assert_json_snapshot!(body(&json!({"max_tokens": 500})));
+    }
+
+    #[test]
+    fn the_request_follows_the_settings() {
+        for (more, name, expected) in [
+            (json!({}), "temperature", json!(0.0)),
+            (json!({"temperature": null}), "temperature", json!(null)),
+            (json!({"max_tokens": 5}), "max_completion_tokens", json!(5)),
+            (json!({"max_tokens": 5, "base_url": "http://h/v1"}), "max_tokens", json!(5)),
+            (
+                json!({"structured": "json_object"}),
+                "response_format",
+                json!({"type": "json_object"}),
+            ),
+            (json!({"structured": "none"}), "response_format", json!(null)),
+        ] {
+            assert_eq!(body(&more).get(name).cloned().unwrap_or_default(), expected, "{more}");
+        }
+    }
+
+    #[test]
+    fn every_answer_has_its_text_or_its_reason() {
+        let said = |content: &Value| json!({"choices": [{"message": {"content": content}}]});
+        let stopped =
+            |why: &str| json!({"choices": [{"message": {"content": "{"}, "finish_reason": why}]});
+        for (answer, expected) in [
+            (said(&json!("yes")), Ok("yes")),
+            (said(&json!([{"type": "text", "text": "y"}, {"text": "es"}])), Ok("yes")),
+            (said(&json!(null)), Ok("")),
+            (stopped("stop"), Ok("{")),
+            (json!({}), Err("again: the server's answer holds no choice")),
+            (json!([]), Err("again: the server's answer holds no choice")),
+            (
+                json!({"error": {"message": "overloaded"}}),
+                Err("again: the server answers with an error: overloaded"),
+            ),
+            (
+                json!({"choices": [{"message": {"content": null, "refusal": "no"}}]}),
+                Err("the model refuses: no"),
+            ),
+            (
+                stopped("length"),
+                Err("the model's answer was cut off at its most tokens; raise `max_tokens` of \
+                     the model, or cut the text into chunks"),
+            ),
+            (
+                stopped("content_filter"),
+                Err("the server withheld the model's answer (content filter)"),
+            ),
+        ] {
+            let reply = reply(&answer).map_err(|failure| match failure.kind {
+                FailureKind::Transient => format!("again: {}", failure.reason),
+                _ => failure.reason,
+            });
+            assert_eq!(reply.as_deref().map_err(String::as_str), expected, "{answer}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_counted_where_the_server_says() {
+        let details = json!({"cached_tokens": 4});
+        for (usage, expected) in [
+            (json!({"prompt_tokens": 7, "completion_tokens": 2}), (7, 0, 2)),
+            (json!({"prompt_tokens": 7, "prompt_tokens_details": details}), (7, 4, 0)),
+            (json!(null), (0, 0, 0)),
+        ] {
+            let tokens = used(&json!({"usage": usage}));
+            assert_eq!((tokens.input, tokens.cached, tokens.output), expected, "{usage}");
+        }
+    }
+}
