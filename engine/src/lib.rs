@@ -11,6 +11,7 @@ pub mod report;
 pub mod run;
 pub mod stage;
 pub mod testing;
+pub mod words;
 
 /// What a stage file needs.
 pub mod prelude {

@@ -101,6 +101,12 @@ impl Build<'_> {
         self.folder.join(path)
     }
 
+    /// A path of the file as it is to be shown: from the folder in which the user is.
+    pub fn shown(&self, path: &str) -> String {
+        let path = self.path(path);
+        path.strip_prefix(".").unwrap_or(&path).display().to_string()
+    }
+
     /// The key of a model: its secret, or nothing when it needs none.
     pub fn key(&self, model: &Model) -> Option<crate::door::Secret> {
         model.secret.as_ref().map(|secret| self.secrets.get(&secret.value))

@@ -9,7 +9,7 @@ use flow_engine::stage::StageError;
 /// A file under way. Its part file is locked, so that two writers of one target are told.
 #[derive(Debug)]
 pub(crate) struct Part {
-    /// As the user wrote it.
+    /// As it is shown.
     to: String,
     target: PathBuf,
     beside: PathBuf,

@@ -45,12 +45,18 @@ impl Checker<'_> {
             return None;
         };
         self.text(node, "the name of the pipeline").filter(|name| {
-            let empty = name.trim().is_empty();
-            if empty {
+            if name.trim().is_empty() {
                 let found = self.on(node, Code::F0217, "the name of the pipeline is empty");
                 self.push(found.help("give it a name: `flow: interviews`"));
+            } else if !super::keys::is_name(name) {
+                let found = self.on(node, Code::F0217, format!("`{name}` cannot be a name"));
+                self.push(
+                    found.help("a name has letters, digits, `_` and `-`; `title:` may be any text"),
+                );
+            } else {
+                return true;
             }
-            !empty
+            false
         })
     }
 

@@ -19,6 +19,14 @@ pub(super) fn key_place(entry: &Entry) -> Spanned<String> {
     Spanned::new(entry.key.value.clone(), span)
 }
 
+/// A condition that is always, or never, true is one, too.
+pub(super) fn condition(node: &Node) -> Node {
+    match node.value {
+        Value::Bool(always) => Node { value: Value::String(always.to_string()), ..node.clone() },
+        _ => node.clone(),
+    }
+}
+
 const ON_ERROR: &[(&str, u8)] = &[("reject", 0), ("keep", 1), ("skip", 2), ("stop", 3)];
 
 impl Checker<'_> {
@@ -77,7 +85,7 @@ impl Checker<'_> {
                     .map(|v| Spanned::new(v, span));
             }
             "when" => {
-                let text = self.text(node, &what);
+                let text = self.text(&condition(node), &what);
                 if let Some(text) = &text {
                     self.expression(node, text);
                 }

@@ -242,7 +242,8 @@ fn names(
         add(kind.words[*nth].0.clone(), Place { at, word: true });
     }
     for nth in &found.patterns {
-        for catch in kind.patterns[*nth].captures_iter(reading.plain.as_bytes()) {
+        let catches = kind.patterns[*nth].regex().into_iter();
+        for catch in catches.flat_map(|regex| regex.captures_iter(reading.plain.as_bytes())) {
             unnamed = unnamed.or(catch.get(0).map(|whole| whole.start()));
             let Some(group) = catch.name("name") else { continue };
             let name = name::caught(reading.original(group.start(), group.end()));

@@ -84,7 +84,7 @@ impl Config for Store {
         }
         let target = build.path(&self.to);
         let columns = Columns { only: self.columns, expand: self.expand };
-        Ok(Stage::Sink(Box::new(FileSink::new(self.to, target, kind, columns))))
+        Ok(Stage::Sink(Box::new(FileSink::new(build.shown(&self.to), target, kind, columns))))
     }
 }
 
@@ -129,7 +129,7 @@ impl Store {
         }
         let settings = SqliteSettings {
             path: build.path(path),
-            to: self.to,
+            to: format!("sqlite:{}", build.shown(path)),
             table,
             key,
             columns: Columns { only: self.columns, expand: self.expand },
