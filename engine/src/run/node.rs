@@ -176,6 +176,9 @@ fn share_of(share: f64, count: u64) -> u64 {
 /// Says of a failed record where it failed, why, and which file and line it came from.
 fn error_field(node: &str, record: &Record, failure: &Failure, attempts: u32) -> Value {
     let mut error = json!({"node": node, "reason": failure.reason, "attempts": attempts});
+    if let Some(answer) = &failure.answer {
+        error["answer"] = json!(answer);
+    }
     if let Some(path) = &record.path {
         error["path"] = json!(&**path);
     }
