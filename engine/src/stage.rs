@@ -58,16 +58,17 @@ pub struct Failure {
 const MOST_ANSWER: usize = 64 * 1024;
 
 /// What can be done about a [`Failure`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The first ones outweigh the later ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailureKind {
-    /// The record is bad; it will be as bad the next time.
-    Bad,
-    /// The world was in a bad mood; worth another attempt.
-    Transient,
     /// Nothing will work any more (key refused, server unknown): the run stops in order.
     Fatal,
+    /// The record is bad; it will be as bad the next time.
+    Bad,
     /// The run ended before its turn came; neither the record nor the world is to blame.
     Ended,
+    /// The world was in a bad mood; worth another attempt.
+    Transient,
 }
 
 impl Failure {
@@ -214,6 +215,11 @@ pub trait Call: Send + Sync {
     /// Records in a batch when the file does not say.
     fn batch_size(&self) -> usize {
         1
+    }
+
+    /// What a plan should say of it: how many calls a record takes, and why.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Calls at once that make sense when the file says `auto`.

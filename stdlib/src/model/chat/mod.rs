@@ -32,7 +32,6 @@ pub(crate) enum Turn {
     /// By us.
     User(String),
     /// By the model.
-    #[expect(dead_code, reason = "said when a model is asked again")]
     Model(String),
 }
 
@@ -92,14 +91,19 @@ impl Chat {
         self.wire.sends_schema()
     }
 
-    /// Asks, once. The reply is the text that the model wrote, never empty.
+    /// Asks, once. The reply is the text that the model wrote, never empty. What an earlier attempt
+    /// was answered is not asked again.
     pub(crate) async fn ask(
         &self,
         ask: &Ask<'_>,
         context: &CallContext,
     ) -> Result<String, Failure> {
         let body = self.wire.body(&self.endpoint.model, ask);
-        let input = body.to_string().len() as u64 / BYTES_PER_TOKEN;
+        let question = body.to_string();
+        if let Some(answer) = context.answers.get(question.as_bytes()) {
+            return Ok(answer.to_string());
+        }
+        let input = question.len() as u64 / BYTES_PER_TOKEN;
         let estimate = Tokens { input, cached: 0, output: self.wire.answer_tokens() };
         let used = self.wire.used();
         let request = Request { endpoint: &self.endpoint, body: &body, estimate, used };
@@ -108,6 +112,7 @@ impl Chat {
         if text.trim().is_empty() {
             return Err(Failure::transient("the model's answer is empty"));
         }
+        context.answers.keep(question.as_bytes(), &text);
         Ok(text)
     }
 }
