@@ -5,25 +5,35 @@ use flow_engine::prelude::*;
 use super::repair;
 use crate::model::chat::start;
 
+/// The entities of an answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// As they are written.
+    pub(super) entities: Vec<Value>,
+    /// Whether there may be more, which the answer does not reach.
+    pub(super) cut: bool,
+}
+
 /// The entities in what a model wrote: without thoughts, fences and words around them, with broken
-/// JSON set right.
-pub(super) fn read(text: &str) -> Result<Vec<Value>, String> {
+/// JSON set right; or else what is wrong with it.
+pub(super) fn read(text: &str) -> Result<Answer, String> {
     let text = text.rsplit_once("</think>").map_or(text, |(_, answer)| answer);
-    let mut values = repair::values(text);
+    let (mut values, cut) = repair::values(text);
+    let answer = |entities| Ok(Answer { entities, cut });
     if let Some(at) = values.iter().rposition(|value| value.get("entities").is_some()) {
         return match values[at]["entities"].take() {
-            Value::Array(entities) => Ok(entities),
+            Value::Array(entities) => answer(entities),
             _ => Err("has `entities` that are not a list".to_owned()),
         };
     }
     let is_entity = |value: &Value| value.get("kind").is_some();
     if values.iter().any(is_entity) {
-        return Ok(values.into_iter().filter(is_entity).collect());
+        return answer(values.into_iter().filter(is_entity).collect());
     }
     let is_list =
         |value: &Value| value.as_array().is_some_and(|list| list.iter().all(Value::is_object));
     match values.into_iter().rfind(is_list) {
-        Some(Value::Array(entities)) => Ok(entities),
+        Some(Value::Array(entities)) => answer(entities),
         _ if text.contains(['{', '[']) => Err("has no `entities`".to_owned()),
         _ => Err(format!("is not JSON: {}", start(text))),
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use flow_engine::prelude::*;
 
+use super::answer::Answer;
 use super::entities::{Checked, check};
 use crate::model::entity::Entity;
 use crate::model::schema::Kind;
@@ -31,11 +32,11 @@ impl Found {
     /// Takes the entities of an answer; gives what is wrong with it, in words for the model.
     ///
     /// What an earlier answer has said as often is passed over, so that a model may repeat itself.
-    pub(super) fn take(&mut self, kinds: &[&Kind], answer: &[Value]) -> Vec<String> {
+    pub(super) fn take(&mut self, kinds: &[&Kind], answer: &Answer) -> Vec<String> {
         let mut times: HashMap<Said, usize> = HashMap::new();
         let mut complaints = Vec::new();
         self.wrong.clear();
-        for (nth, written) in answer.iter().enumerate() {
+        for (nth, written) in answer.entities.iter().enumerate() {
             let Checked { entity, wrong } = check(kinds, written);
             if !wrong.is_empty() {
                 complaints.push(format!("entity {} {}", nth + 1, wrong.join(", ")));
@@ -55,6 +56,10 @@ impl Found {
             let rest = complaints.len() - MOST_COMPLAINTS;
             complaints.truncate(MOST_COMPLAINTS);
             complaints.push(format!("and {rest} more are wrong in such ways"));
+        }
+        if answer.cut {
+            let last = answer.entities.len();
+            complaints.push(format!("the answer breaks off after entity {last}: add what follows"));
         }
         complaints
     }

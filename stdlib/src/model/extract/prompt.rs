@@ -87,6 +87,7 @@ pub(super) fn user(text: &str) -> String {
 pub(super) fn again(wrong: &str) -> String {
     format!(
         "That cannot be used:\n{wrong}\n\nAnswer once more, with JSON alone, in the form \
-         {{\"entities\": [..]}}: what is wrong, set right. What was right need not be repeated."
+         {{\"entities\": [..]}}: what is wrong, set right, \
+         and what is missing. What was right need not be repeated."
     )
 }

@@ -64,9 +64,9 @@ impl Talk<'_> {
             let ask = Ask { system: self.system, turns: &self.turns, schema: self.schema };
             let said = self.chat.ask(&ask, self.context).await.map_err(Useless::Call)?;
             let complaint = match answer::read(&said) {
-                Ok(entities) => {
+                Ok(answer) => {
                     heard = true;
-                    found.take(self.kinds, &entities).join("\n")
+                    found.take(self.kinds, &answer).join("\n")
                 }
                 Err(wrong) => format!("the answer {wrong}"),
             };

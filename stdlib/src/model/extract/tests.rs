@@ -2,6 +2,7 @@
 
 use flow_engine::testing::record;
 
+use super::answer::Answer;
 use super::found::Found;
 use super::ground::Ground;
 use super::*;
@@ -38,6 +39,10 @@ fn outcome(written: &str) -> Result<Vec<String>, String> {
         return Err(wrong.join("\n"));
     }
     Ok(Ground::new(TEXT).all(found.into_entities()).iter().map(shown).collect())
+}
+
+const fn said(entities: Vec<Value>) -> Answer {
+    Answer { entities, cut: false }
 }
 
 fn shown(entity: &Entity) -> String {
@@ -138,6 +143,7 @@ fn a_model_is_told_what_is_wrong() {
     for (written, expected) in [
         ("sorry", "is not JSON: sorry"),
         ("{\"entit", "has no `entities`"),
+        ("{\"entities\": [", "the answer breaks off after entity 0: add what follows"),
         ("{}", "has no `entities`"),
         ("{\"entities\": 1}", "has `entities` that are not a list"),
         ("{\"entities\": [1]}", "entity 1 is not an object"),
@@ -172,7 +178,7 @@ fn fields_are_all_there_and_nothing_is_dropped() {
     let fields = json!({"tags": ["a"], "extra": 1, "cost": 2.5, "level": "huge"});
     let written = json!({"kind": "pain", "name": "x", "confidence": 1, "fields": fields});
     let mut found = Found::default();
-    assert_eq!(found.take(&kinds, &[written]).len(), 1);
+    assert_eq!(found.take(&kinds, &said(vec![written])).len(), 1);
     assert!(found.make_do());
     let entity = &found.into_entities()[0];
     assert_eq!((entity.quote.as_str(), entity.confidence), ("", 0.5));
@@ -194,10 +200,10 @@ fn a_model_may_repeat_itself() {
         (vec![entity("a"), entity("a"), entity("a")], 4),
         (vec![], 4),
     ] {
-        assert_eq!(found.take(&kinds, &answer), [""; 0]);
+        assert_eq!(found.take(&kinds, &said(answer)), [""; 0]);
         assert_eq!(found.len(), expected);
     }
-    found.take(&kinds, &[json!({"kind": "tool"})]);
+    found.take(&kinds, &said(vec![json!({"kind": "tool"})]));
     assert!(!found.make_do(), "it says nothing");
 }
 

@@ -11,10 +11,11 @@ const DEEPEST: usize = 64;
 /// Bytes that are looked at to tell whether a key follows.
 const AHEAD: usize = 80;
 
-/// The objects and lists in a text, as far as they can be told, with what is wrong set right.
-pub(super) fn values(text: &str) -> Vec<Value> {
+/// The objects and lists in a text, as far as they can be told, with what is wrong set right; and
+/// whether the last of them is cut off.
+pub(super) fn values(text: &str) -> (Vec<Value>, bool) {
     let text = text.trim().trim_end_matches('`');
-    let mut reader = Reader { text, at: 0, depth: 0 };
+    let mut reader = Reader { text, at: 0, depth: 0, cut: false };
     let mut values = Vec::new();
     while let Some(step) = text[reader.at..].find(['{', '[']) {
         reader.at += step;
@@ -26,13 +27,15 @@ pub(super) fn values(text: &str) -> Vec<Value> {
             values.extend(reader.value(Place::Item));
         }
     }
-    values
+    (values, reader.cut)
 }
 
 struct Reader<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// The text ended before what was begun.
+    cut: bool,
 }
 
 /// Where a text in quotes stands.
@@ -95,7 +98,11 @@ impl<'a> Reader<'a> {
         loop {
             self.pass();
             match self.peek() {
-                None | Some(']') => break,
+                None => {
+                    self.cut = true;
+                    break;
+                }
+                Some(']') => break,
                 Some(close @ '}') => {
                     self.skip(close);
                     break;
@@ -143,7 +150,10 @@ impl<'a> Reader<'a> {
                 Some('}') if self.depth > 1 => break,
                 Some(stray @ (':' | '}')) => self.skip(stray),
                 Some(_) => items.extend(self.value(Place::Item)),
-                None => return Value::Array(items),
+                None => {
+                    self.cut = true;
+                    return Value::Array(items);
+                }
             }
         }
         Value::Array(items)

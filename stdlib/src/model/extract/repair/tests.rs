@@ -4,6 +4,10 @@ use serde_json::json;
 
 use super::*;
 
+fn values(text: &str) -> Vec<Value> {
+    super::values(text).0
+}
+
 #[test]
 fn what_is_wrong_is_set_right() {
     for (written, expected) in [
@@ -32,6 +36,20 @@ fn what_is_wrong_is_set_right() {
         ),
     ] {
         assert_eq!(values(written), [expected], "{written}");
+    }
+}
+
+#[test]
+fn what_is_cut_off_is_known() {
+    for (written, cut) in [
+        ("[1, {\"a\": 2}]", false),
+        ("[1, {'a': 2,}]", false),
+        ("{'a': [1}", false),
+        ("[1", true),
+        ("{\"a\": \"b", true),
+        ("[{'a': 2}", true),
+    ] {
+        assert_eq!(super::values(written).1, cut, "{written}");
     }
 }
 
