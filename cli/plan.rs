@@ -38,6 +38,9 @@ pub(crate) fn text(plan: &Plan) -> String {
         Some(format!("{}{}", survey.what, bytes.unwrap_or_default()))
     }));
     sections.push(world("writes", plan, |node| node.writes.clone()));
+    sections.push(world("calls", plan, |node| {
+        Some(notes(node).join("; ")).filter(|notes| !notes.is_empty())
+    }));
     sections.push(limits(&plan.limits));
     sections.push(unset(plan));
     sections.push(format!("memory\n  {}\n", memory(plan)));
@@ -71,6 +74,14 @@ fn nodes(plan: &Plan) -> String {
         ]);
     }
     table.text("  ")
+}
+
+/// What a calling stage says of its calls.
+fn notes(node: &PlanNode) -> Vec<String> {
+    match &node.stage {
+        Stage::Call(stage) => stage.notes(),
+        _ => Vec::new(),
+    }
 }
 
 /// The kind of work in a word.
@@ -235,6 +246,7 @@ fn node_json(node: &PlanNode) -> Value {
         "when": hints.when.as_ref().map(flow_engine::expr::Expr::text),
         "reads": node.reads,
         "writes": node.writes,
+        "calls": notes(node),
         "tags": node.tags,
     })
 }

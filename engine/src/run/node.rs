@@ -236,6 +236,9 @@ fn set_error(record: &mut Record, field: &str, mut error: Value) {
 
 fn error_object(node: &str, record: &Record, failure: &Failure, attempts: u32) -> Value {
     let mut error = json!({"node": node, "reason": failure.reason, "attempts": attempts});
+    if let Some(answer) = &failure.answer {
+        error["answer"] = json!(answer);
+    }
     if let Some(path) = &record.path {
         error["path"] = json!(&**path);
     }

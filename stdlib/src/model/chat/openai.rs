@@ -146,7 +146,7 @@ fn reply(answer: &Value) -> Result<String, Failure> {
         return Err(Failure::transient("the server's answer holds no choice"));
     }
     if let Some(refusal) = choice["message"]["refusal"].as_str().filter(|words| !words.is_empty()) {
-        return Err(Failure::bad(format!("the model refuses: {}", start(refusal))));
+        return Ok(refusal.to_owned());
     }
     match choice["finish_reason"].as_str() {
         Some("length") => Err(Failure::bad(
@@ -240,10 +240,7 @@ mod tests {
                 json!({"error": {"message": "overloaded"}}),
                 Err("again: the server answers with an error: overloaded"),
             ),
-            (
-                json!({"choices": [{"message": {"content": null, "refusal": "no"}}]}),
-                Err("the model refuses: no"),
-            ),
+            (json!({"choices": [{"message": {"content": null, "refusal": "no"}}]}), Ok("no")),
             (
                 stopped("length"),
                 Err("the model's answer was cut off at its most tokens; raise `max_tokens` of \

@@ -6,6 +6,8 @@ mod pattern;
 mod read;
 mod values;
 
+use std::fmt;
+
 use flow_dsl::Span;
 
 pub(crate) use load::load;
@@ -93,6 +95,19 @@ pub(crate) enum FieldType {
     Texts,
     /// `enum: [low, high]`.
     Choice(Vec<String>),
+}
+
+impl fmt::Display for FieldType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("a text"),
+            Self::Number => f.write_str("a number"),
+            Self::Integer => f.write_str("a whole number"),
+            Self::Boolean => f.write_str("true or false"),
+            Self::Texts => f.write_str("a list of texts"),
+            Self::Choice(choices) => write!(f, "one of: {}", choices.join(", ")),
+        }
+    }
 }
 
 /// An expression that finds the value of a field in a quote.
