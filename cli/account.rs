@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use flow_engine::report::{NodeReport, Reject, Report, Status};
+use flow_engine::report::{NodeReport, Reject, Report, Status, Usage};
 
 use crate::exit::Exit;
 use crate::number::{self, count, counted};
@@ -22,6 +22,7 @@ pub(crate) fn exit(report: &Report) -> Exit {
         Status::Done => Exit::Done,
         Status::Cancelled => Exit::Cancelled,
         Status::TooManyFailures { .. } => Exit::TooManyFailures,
+        Status::OverBudget { .. } => Exit::OverBudget,
         Status::Broken { .. } | Status::Bug { .. } => Exit::Broken,
     }
 }
@@ -33,6 +34,10 @@ pub(crate) fn error(report: &Report) -> Option<String> {
         Status::Done | Status::Cancelled => None,
         Status::TooManyFailures { node, message } => Some(format!(
             "{}  help: Look at the rejects; mend them, or raise `max_failures`.\n",
+            line(node, message)
+        )),
+        Status::OverBudget { node, message } => Some(format!(
+            "{}  help: What is stored stays. Raise the budget (`--max-cost` for one run) and run it again.\n",
             line(node, message)
         )),
         Status::Broken { node, message, help } => {
@@ -52,13 +57,18 @@ pub(crate) fn text(report: &Report) -> String {
         Status::Done => "done",
         Status::Cancelled => "cancelled",
         Status::TooManyFailures { .. } => "stopped, too many failures",
+        Status::OverBudget { .. } => "stopped before the budget was passed",
         Status::Broken { .. } => "broken",
         Status::Bug { .. } => "broken by a bug",
     };
     let elapsed = number::duration(report.elapsed);
-    let mut sections = vec![format!("{}: {ending} in {elapsed}\n", report.pipeline)];
+    let failed = match (&report.status, all_failed(report)) {
+        (Status::Done, Some(node)) => format!(", but all that came to `{}` failed", node.node),
+        _ => String::new(),
+    };
+    let mut sections = vec![format!("{}: {ending} in {elapsed}{failed}\n", report.pipeline)];
     sections.push(nodes(&report.nodes));
-    sections.push(usage(&report.nodes));
+    sections.push(usage(report));
     sections.push(written(report));
     sections.push(rejects(report));
     sections.push(sums(report));
@@ -87,43 +97,57 @@ fn nodes(nodes: &[NodeReport]) -> String {
     table.text("  ")
 }
 
-fn usage(nodes: &[NodeReport]) -> String {
-    let mut table = Table::new(&[
-        ("calls of", Align::Left),
-        ("calls", Align::Right),
-        ("tokens in", Align::Right),
-        ("tokens out", Align::Right),
-    ]);
-    let mut any = false;
-    for node in nodes.iter().filter(|node| node.usage.calls > 0) {
-        let usage = node.usage;
-        let numbers = [usage.calls, usage.input_tokens, usage.output_tokens];
-        table.row(std::iter::once(node.node.clone()).chain(numbers.map(count)));
-        any = true;
+/// What the calls used and cost: by node, and by model where that says more.
+fn usage(report: &Report) -> String {
+    let callers = report.nodes.iter().filter(|node| node.usage.calls > 0);
+    let callers: Vec<(&String, &Usage)> = callers.map(|node| (&node.node, &node.usage)).collect();
+    if callers.is_empty() {
+        return String::new();
     }
-    if any { table.text("  ") } else { String::new() }
+    let all = "all".to_owned();
+    let mut rows = callers.clone();
+    rows.extend((callers.len() > 1).then_some((&all, &report.usage)));
+    let mut text = used("calls of", &rows);
+    let models: Vec<(&String, &Usage)> = report.models.iter().collect();
+    if callers.len() > 1 || models.len() > 1 {
+        text.push_str(&used("answers of", &models));
+    } else if let [(model, _)] = models.as_slice() {
+        let _ = writeln!(text, "  answered by {model}");
+    }
+    text
+}
+
+fn used(of: &'static str, rows: &[(&String, &Usage)]) -> String {
+    let mut columns = vec![(of, Align::Left)];
+    let numbers = ["calls", "tokens in", "cached", "tokens out", "cost"];
+    columns.extend(numbers.map(|name| (name, Align::Right)));
+    let mut table = Table::new(&columns);
+    for (name, usage) in rows {
+        let Usage { calls, input_tokens, cached_tokens, output_tokens, .. } = usage;
+        let numbers = [*calls, *input_tokens, *cached_tokens, *output_tokens].map(count);
+        table.row([(*name).clone()].into_iter().chain(numbers).chain([usage.spent()]));
+    }
+    table.text("  ")
 }
 
 fn written(report: &Report) -> String {
-    let unwritten: Vec<String> = report
-        .unwritten
-        .iter()
-        .map(|to| {
-            format!(
-                "not written, as the run is not whole: {to}
-"
-            )
-        })
-        .collect();
-    let unwritten = unwritten.concat();
-    if report.written.is_empty() {
-        return unwritten;
+    let mut text = String::new();
+    if !report.written.is_empty() {
+        let mut table = Table::new(&[("", Align::Left), ("", Align::Right)]);
+        for written in &report.written {
+            table.row([written.to.clone(), counted(written.records, "record")]);
+        }
+        let whole = report.status == Status::Done;
+        let of = if whole { "" } else { ", of a run that is not whole" };
+        let _ = write!(text, "written{of}\n{}", table.text("  "));
     }
-    let mut table = Table::new(&[("", Align::Left), ("", Align::Right)]);
-    for written in &report.written {
-        table.row([written.to.clone(), counted(written.records, "record")]);
+    for to in &report.unwritten {
+        let _ = writeln!(text, "not written, as the run is not whole: {to}");
     }
-    format!("written\n{}{unwritten}", table.text("  "))
+    for verdict in report.written.iter().filter_map(|written| written.verdict.as_ref()) {
+        let _ = writeln!(text, "report: {verdict}");
+    }
+    text
 }
 
 fn rejects(report: &Report) -> String {
@@ -177,15 +201,25 @@ fn sums(report: &Report) -> String {
     if unread > 0 {
         let _ = write!(text, "; {} left unread on edges", counted(unread, "record"));
     }
+    if let Some(node) = all_failed(report) {
+        let failed = counted(node.received, "record");
+        let _ = write!(text, "; failed at `{}`: {failed}, all that came", node.node);
+    }
     text.push('\n');
     text
+}
+
+/// The first node that had something to do and failed at all of it.
+fn all_failed(report: &Report) -> Option<&NodeReport> {
+    report.nodes.iter().find(|node| node.received > 0 && node.rejected + node.kept == node.received)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use flow_engine::report::{EdgeReport, Usage};
+    use flow_engine::door::Money;
+    use flow_engine::report::EdgeReport;
     use flow_engine::stage::Written;
 
     use super::*;
@@ -202,8 +236,14 @@ mod tests {
         };
         let mut nodes =
             vec![node("files", "read", 1200, 1188, 12), node("entities", "extract", 1188, 1188, 0)];
-        nodes[1].usage =
-            Usage { calls: 1200, input_tokens: 90_000, output_tokens: 7000, ..Usage::default() };
+        nodes[1].usage = Usage {
+            calls: 1200,
+            input_tokens: 90_000,
+            cached_tokens: 40_000,
+            output_tokens: 7000,
+            cost: Money::dollars(0.0147),
+            unpriced: 3,
+        };
         nodes[1].retries = 12;
         let reject = |line, path: Option<&str>, attempts| Reject {
             node: "files".to_owned(),
@@ -214,10 +254,15 @@ mod tests {
             attempts,
             fields: serde_json::Map::new(),
         };
+        let small = Usage { unpriced: 0, calls: 1197, ..nodes[1].usage };
+        let free = Usage { calls: 3, unpriced: 3, ..Usage::default() };
+        nodes[1].models = [("gpt-4o-mini".to_owned(), small), ("llama3".to_owned(), free)].into();
         Report {
             pipeline: "interviews".to_owned(),
             status,
             elapsed: Duration::from_millis(75_500),
+            usage: nodes[1].usage,
+            models: nodes[1].models.clone(),
             nodes,
             edges: vec![EdgeReport {
                 from: "files".to_owned(),
@@ -232,7 +277,10 @@ mod tests {
                 reject(None, Some("b.json"), 1),
                 reject(None, None, 4),
             ],
-            written: vec![Written { to: "out/rows.jsonl".to_owned(), records: 1188 }],
+            written: vec![Written {
+                verdict: Some("2 of 3 checks hold".to_owned()),
+                ..Written::new("out/rows.jsonl", 1188)
+            }],
             unwritten: Vec::new(),
         }
     }
@@ -240,6 +288,21 @@ mod tests {
     #[test]
     fn the_account_tells_what_became_of_every_record() {
         insta::assert_snapshot!(text(&report(Status::Done)));
+    }
+
+    #[test]
+    fn a_run_in_which_all_failed_does_not_look_like_success() {
+        for (rejected, kept, shown) in [(1188, 0, true), (188, 1000, true), (1187, 0, false)] {
+            let mut report = report(Status::Done);
+            let node = &mut report.nodes[1];
+            (node.rejected, node.kept, node.passed) = (rejected, kept, 1188 - rejected);
+            let text = text(&report);
+            let first = "interviews: done in 1m15s, but all that came to `entities` failed\n";
+            assert_eq!(text.starts_with(first), shown, "{text}");
+            let last = "; failed at `entities`: 1,188 records, all that came\n";
+            assert_eq!(text.ends_with(last), shown, "{text}");
+            assert_eq!(exit(&report), Exit::Done);
+        }
     }
 
     #[test]
@@ -263,6 +326,13 @@ mod tests {
                 3,
                 Some(
                     "error: `saved`: disk full\n  help: Look at the rejects; mend them, or raise `max_failures`.\n",
+                ),
+            ),
+            (
+                Status::OverBudget { node: node.clone(), message: message.clone() },
+                4,
+                Some(
+                    "error: `saved`: disk full\n  help: What is stored stays. Raise the budget (`--max-cost` for one run) and run it again.\n",
                 ),
             ),
             (

@@ -26,7 +26,8 @@ A parameter that the file declares is a flag: `params: {input: ...}` gives `--in
 `flow run FILE --help` lists them.
 
 Exit codes: 0 done, 1 the world broke, 2 the file or the command line is wrong,
-3 more records failed than allowed, 130 stopped by Ctrl-C.";
+3 more records failed than allowed, 4 the next call might have passed a budget,
+130 stopped by Ctrl-C.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -35,6 +36,7 @@ Examples:
   flow run interviews.yaml --param input='data/*.json'  the same, whatever it is called
   flow run interviews.yaml --profile openai             overrides that the file declares
   flow run interviews.yaml --set stages.entities.parallelism=8
+  flow run interviews.yaml --max-cost 0.50              stop before calls cost more
   flow run interviews.yaml --dry-run                    plan and graph, nothing else
   flow run interviews.yaml --report report.json
 
@@ -87,6 +89,11 @@ fn run() -> Command {
         .after_help(RUN_EXAMPLES)
         .args([
             switch("dry-run", "Print the plan and the graph, and do nothing else"),
+            Arg::new("max-cost")
+                .long("max-cost")
+                .value_name("DOLLARS")
+                .value_parser(dollars)
+                .help("Stop in order before the calls of the run cost more"),
             words("progress", "WHEN", &["auto", "bar", "plain", "json", "none"])
                 .default_value("auto")
                 .help("Show progress on stderr: a table on a terminal, lines elsewhere"),
@@ -116,11 +123,17 @@ fn plan() -> Command {
         .after_help(
             "Examples:\n  flow plan interviews.yaml\n  flow plan interviews.yaml --format json",
         )
-        .arg(
+        .args([
             words("format", "FORMAT", &["text", "json"])
                 .default_value("text")
                 .help("How to print the plan"),
-        )
+            switch("exact", "Read all of the input to count calls, however long it takes"),
+        ])
+}
+
+/// An amount of money.
+fn dollars(text: &str) -> Result<f64, String> {
+    flow_dsl::scalar::money(text).ok_or_else(|| "write an amount of US dollars, as 0.50".to_owned())
 }
 
 fn graph() -> Command {

@@ -14,6 +14,8 @@ pub(crate) enum Exit {
     Wrong,
     /// More records failed than the pipeline allows.
     TooManyFailures,
+    /// The next call might have passed a budget.
+    OverBudget,
     /// Somebody asked it to stop.
     Cancelled,
 }
@@ -26,6 +28,7 @@ impl Exit {
             Self::Broken => 1,
             Self::Wrong => 2,
             Self::TooManyFailures => 3,
+            Self::OverBudget => 4,
             Self::Cancelled => 130,
         }
     }

@@ -3,33 +3,37 @@
 use std::fmt::Write as _;
 
 use clap::ArgMatches;
-use flow_dsl::pipeline::{Limit, MaxFailures, OnError, Order, Output};
+use flow_dsl::pipeline::{Limit, MaxFailures, OnError, Order, Output, RetryStep, RetryTimeout};
 use flow_dsl::scalar::Rate;
+use flow_engine::door::Money;
 use flow_engine::plan::{Plan, PlanNode};
 use flow_engine::stage::Stage;
 use serde_json::{Value, json};
 
 use crate::exit::{Exit, Trouble};
+use crate::foresee::{self, Outlook};
 use crate::load::Loaded;
 use crate::table::{Align, Table};
 use crate::{graph, number, params, terminal};
 
 /// Runs the command.
 pub(crate) fn plan(matches: &ArgMatches, file: &Loaded) -> Result<Exit, Trouble> {
-    let plan = match file.plan(&params::inputs(matches)?) {
+    let inputs = params::inputs(matches)?;
+    let plan = match file.plan(&inputs) {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
+    let outlook = foresee::outlook(&plan, matches.get_flag("exact"), || file.plan(&inputs))?;
     if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
-        terminal::out(&format!("{:#}\n", to_json(&plan)))?;
+        terminal::out(&format!("{:#}\n", to_json(&plan, &outlook)))?;
     } else {
-        terminal::out(&text(&plan))?;
+        terminal::out(&text(&plan, &outlook))?;
     }
     Ok(Exit::Done)
 }
 
 /// The plan for people.
-pub(crate) fn text(plan: &Plan) -> String {
+pub(crate) fn text(plan: &Plan, outlook: &Outlook) -> String {
     let title = plan.title.as_ref().map(|title| format!(": {title}")).unwrap_or_default();
     let mut sections = vec![format!("{}{title}\n", plan.name), nodes(plan), edges(plan)];
     sections.push(world("reads", plan, |node| {
@@ -38,7 +42,12 @@ pub(crate) fn text(plan: &Plan) -> String {
         Some(format!("{}{}", survey.what, bytes.unwrap_or_default()))
     }));
     sections.push(world("writes", plan, |node| node.writes.clone()));
+    sections.push(world("calls", plan, |node| {
+        Some(notes(node).join("; ")).filter(|notes| !notes.is_empty())
+    }));
     sections.push(limits(&plan.limits));
+    sections.push(budget(plan));
+    sections.push(foresee::text(outlook, &plan.limits));
     sections.push(unset(plan));
     sections.push(format!("memory\n  {}\n", memory(plan)));
     sections.retain(|section| !section.is_empty());
@@ -73,6 +82,14 @@ fn nodes(plan: &Plan) -> String {
     table.text("  ")
 }
 
+/// What a calling stage says of its calls.
+fn notes(node: &PlanNode) -> Vec<String> {
+    match &node.stage {
+        Stage::Call(stage) => stage.notes(),
+        _ => Vec::new(),
+    }
+}
+
 /// The kind of work in a word.
 pub(crate) const fn work(stage: &Stage) -> &'static str {
     match stage {
@@ -88,21 +105,38 @@ pub(crate) const fn work(stage: &Stage) -> &'static str {
 /// The hints that have no column of their own, where they are set.
 fn spoken(node: &PlanNode) -> Vec<String> {
     let hints = &node.hints;
-    let tries = matches!(node.stage, Stage::Heavy(_) | Stage::Call(_));
     let mut words = Vec::new();
     let time = number::duration;
     words.extend(hints.batch_wait.map(|wait| format!("batch_wait {}", time(wait))));
     words.extend((hints.order == Order::Keep).then(|| "order keep".to_owned()));
     words.extend(hints.timeout.map(|timeout| format!("timeout {}", time(timeout))));
-    if tries && hints.retry > 0 {
+    if hints.retry > 0 {
         let (low, high) = hints.backoff;
         words.push(format!("retry {} after {}..{}", hints.retry, time(low), time(high)));
     }
     words.extend(graph::on_error(&hints.on_error));
     words.extend(hints.max_failures.map(|most| format!("max_failures {}", failures(most))));
     words.extend(hints.limit.as_ref().map(|limit| format!("limit {limit}")));
+    words.extend(hints.budget.map(|budget| format!("budget {budget}")));
+    words.extend((!hints.on_retry.is_empty()).then(|| retries(&hints.on_retry)));
     words.extend(hints.when.as_ref().map(|when| format!("when {}", when.text())));
     words
+}
+
+/// The steps of `on_retry`.
+fn retries(steps: &[RetryStep]) -> String {
+    let steps: Vec<String> = steps
+        .iter()
+        .map(|step| {
+            let model = step.model.as_ref().map(|model| model.value.clone());
+            let time = step.timeout.map(|time| match time {
+                RetryTimeout::Times(times) => format!("timeout x{times}"),
+                RetryTimeout::Exactly(time) => format!("timeout {}", number::duration(time)),
+            });
+            [model, time].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    format!("on_retry {}", steps.join(" then "))
 }
 
 fn failures(most: MaxFailures) -> String {
@@ -151,6 +185,17 @@ fn limits(limits: &[Limit]) -> String {
     section("limits", &table)
 }
 
+/// What the calls may cost.
+fn budget(plan: &Plan) -> String {
+    let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
+    for (of, most) in [("this run", plan.budget.run), ("all runs of a day", plan.budget.day)] {
+        if let Some(most) = most.map(Money::dollars) {
+            table.row([of.to_owned(), format!("at most {most}")]);
+        }
+    }
+    section("budget", &table)
+}
+
 /// Secrets that the plan can do without and a run cannot.
 fn unset(plan: &Plan) -> String {
     let mut table = Table::new(&[("", Align::Left)]);
@@ -189,7 +234,7 @@ fn memory(plan: &Plan) -> String {
 }
 
 /// The plan for programs.
-fn to_json(plan: &Plan) -> Value {
+fn to_json(plan: &Plan, outlook: &Outlook) -> Value {
     let names: Vec<&str> = plan.names().collect();
     let edges = plan.graph.raw_edges().iter().map(|edge| {
         json!({
@@ -204,6 +249,8 @@ fn to_json(plan: &Plan) -> Value {
         "title": plan.title,
         "nodes": plan.graph.node_weights().map(node_json).collect::<Vec<_>>(),
         "edges": edges.collect::<Vec<_>>(),
+        "budget": {"run": plan.budget.run, "day": plan.budget.day},
+        "prediction": foresee::to_json(outlook),
         "unset": plan.unset.iter().map(|secret| &secret.message).collect::<Vec<_>>(),
         "memory": plan.memory_bound(),
     })
@@ -233,9 +280,12 @@ fn node_json(node: &PlanNode) -> Value {
         },
         "max_failures": hints.max_failures.map(failures),
         "limit": hints.limit,
+        "budget": hints.budget,
+        "on_retry": (!hints.on_retry.is_empty()).then(|| retries(&hints.on_retry)),
         "when": hints.when.as_ref().map(flow_engine::expr::Expr::text),
         "reads": node.reads,
         "writes": node.writes,
+        "calls": notes(node),
         "tags": node.tags,
     })
 }

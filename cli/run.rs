@@ -14,7 +14,7 @@ use crate::load::{self, Loaded};
 use crate::progress::Display;
 use crate::screen::Screen;
 use crate::signals::Signals;
-use crate::{account, draw, params, plan, terminal};
+use crate::{account, draw, foresee, params, plan, terminal};
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Result<Exit, Trouble> {
@@ -22,13 +22,15 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
     if let Some(path) = report_to {
         writable(path)?;
     }
-    let plan = match file.plan(&params::inputs(matches)?) {
+    let (inputs, most) = (params::inputs(matches)?, matches.get_one::<f64>("max-cost").copied());
+    let plan = match file.plan_within(&inputs, most) {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
     if matches.get_flag("dry-run") {
         let tree = graph::tree(&Drawing::of(&plan));
-        terminal::out(&format!("{}\ngraph\n{tree}", plan::text(&plan)))?;
+        let outlook = foresee::outlook(&plan, false, || file.plan_within(&inputs, most))?;
+        terminal::out(&format!("{}\ngraph\n{tree}", plan::text(&plan, &outlook)))?;
         return Ok(Exit::Done);
     }
     if !plan.unset.is_empty() {
@@ -102,6 +104,7 @@ async fn drive(plan: Plan, word: &str, screen: &Screen) -> Result<Report, Troubl
     let mut display = Display::new(word, screen);
     let mut signals = Signals::new()?;
     let run = Run::start(plan);
+    let watch = run.watch();
     let mut end = pin!(run.finish());
     let mut ticks = tokio::time::interval(display.period());
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -115,18 +118,18 @@ async fn drive(plan: Plan, word: &str, screen: &Screen) -> Result<Report, Troubl
         };
         match event {
             Event::Ended(report) => {
-                display.finish(&run.progress());
+                display.finish(&watch.progress());
                 return Ok(*report);
             }
-            Event::Tick => display.update(&run.progress()),
+            Event::Tick => display.update(&watch.progress()),
             Event::Asked => {
                 asked += 1;
-                run.cancel();
+                watch.cancel();
                 screen.beside(match asked {
                     1 => "finishing what is in flight; press Ctrl-C again to stop at once\n",
                     2 => "stopping at once\n",
                     _ => {
-                        display.finish(&run.progress());
+                        display.finish(&watch.progress());
                         std::process::exit(i32::from(Exit::Cancelled.code()));
                     }
                 });

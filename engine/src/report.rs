@@ -132,6 +132,17 @@ pub struct Usage {
     pub unpriced: u64,
 }
 
+impl Usage {
+    /// What it cost, in words: calls whose price nobody knows are named.
+    pub fn spent(&self) -> String {
+        match (self.unpriced, self.cost) {
+            (0, cost) => cost.to_string(),
+            (_, Money::ZERO) => "unknown price".to_owned(),
+            (unpriced, cost) => format!("{cost}, and {unpriced} of unknown price"),
+        }
+    }
+}
+
 impl std::ops::AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
         self.calls += other.calls;

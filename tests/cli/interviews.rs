@@ -14,7 +14,7 @@ fn project(path: &str) -> PathBuf {
 }
 
 /// The pipeline with its schema and its interviews, in a folder of its own.
-fn interviews() -> Folder {
+pub(crate) fn interviews() -> Folder {
     let folder = Folder::new();
     for part in ["interviews.yaml", "schemas/business.yaml"] {
         folder.file(part, std::fs::read(project("pipelines").join(part)).expect("the pipeline"));

@@ -4,11 +4,14 @@
 
 mod check;
 mod doctor;
+#[cfg(unix)]
+mod faults;
 mod folder;
 mod help;
 mod interviews;
 mod model_server;
 mod models;
+mod money;
 mod plan;
 mod run;
 mod together;

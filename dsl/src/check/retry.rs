@@ -26,7 +26,9 @@ impl Checker<'_> {
                 return None;
             }
         };
-        steps.iter().map(|step| self.retry_step(step)).collect()
+        let steps: Vec<Option<RetryStep>> =
+            steps.iter().map(|step| self.retry_step(step)).collect();
+        steps.into_iter().collect()
     }
 
     fn retry_step(&mut self, node: &Node) -> Option<RetryStep> {

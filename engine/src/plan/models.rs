@@ -26,7 +26,7 @@ pub(super) fn fit(
         let Some(model) = &step.model else { continue };
         if asked.iter().all(|asked| asked.name != model.value) {
             let message = format!("`{}` cannot ask `{}`", node.name.value, model.value);
-            let found_here = Diagnostic::new(Code::F0507, &pipeline.source, model.span, message);
+            let found_here = Diagnostic::new(Code::F0509, &pipeline.source, model.span, message);
             found.push(
                 found_here
                     .label("named as the model of a retry")
@@ -57,5 +57,5 @@ fn unpriced(pipeline: &Pipeline, node: &PipelineNode, asked: &Asked) -> Option<D
         None => settings::place(pipeline, node, "model"),
     };
     let label = format!("asked by `{}`", node.name.value);
-    Some(Diagnostic::new(Code::F0506, &source, span, message).label(label).help(help))
+    Some(Diagnostic::new(Code::F0508, &source, span, message).label(label).help(help))
 }

@@ -92,6 +92,7 @@ impl Call for Told {
             name: "m".to_owned(),
             model: "model".to_owned(),
             price: Some(Price { input: 1.0, cached: 1.0, output: 2.0 }),
+            price_as_of: None,
             limit: Some("slow".to_owned()),
             most_output: None,
             counted: "exactly",

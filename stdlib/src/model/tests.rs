@@ -38,7 +38,6 @@ pub(super) fn build(settings: Value, model: &str, schema: &str) -> Result<Stage,
         source: &source,
         secrets: &Secrets::default(),
         on_retry: &[],
-        on_retry: &[],
     };
     (StageDef::of::<Extract>().build)(settings, &build)
 }
@@ -101,7 +100,9 @@ fn rules_find_what_the_schema_says() {
         ("There is no manual for it.", &["pain There is no manual for it 0.75"]),
         ("It is no problem to do by hand.", &[]),
         ("The problem is the late post.", &["pain late post 0.8"]),
-        ("By hand.", &[]),
+        ("By hand.", &["pain By hand 0.75"]),
+        ("Never by hand. By hand?", &["pain Never by hand 0.375", "pain By hand 0.375"]),
+        ("Three words here.", &[]),
         ("In SAP, in Excel, then SAP.", &["tool SAP 0.8", "tool Excel 0.8"]),
         ("We excel at sap. We have SAP. SAP again.", &["tool SAP 0.8"]),
         ("Todo está en PLANILLAS o en Slack.", &["tool Excel 0.8", "tool slack 0.8"]),

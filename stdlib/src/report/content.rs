@@ -1,9 +1,13 @@
 //! What a report says, whatever the file that it is written to.
 
-use flow_engine::report::NodeReport;
+use std::collections::BTreeMap;
+
+use flow_engine::door::Money;
+use flow_engine::report::{NodeReport, Usage, by_model};
+use flow_engine::words::counted;
 use serde::Serialize;
 
-use super::tally::{KindCount, Tally};
+use super::tally::{KindCount, MOST_KINDS, Tally};
 use super::validation::checks;
 
 /// All that a report says.
@@ -22,6 +26,10 @@ pub(super) struct Content {
     pub(super) inputs: Vec<InputRow>,
     pub(super) rejects: Vec<RejectRow>,
     pub(super) nodes: Vec<NodeRow>,
+    /// What all calls used.
+    pub(super) usage: Usage,
+    /// The same by model, of the calls that were answered.
+    pub(super) models: BTreeMap<String, Usage>,
     /// What is counted together, because there is too much of it.
     pub(super) remarks: Vec<String>,
 }
@@ -92,7 +100,12 @@ pub(super) struct NodeRow {
     pub(super) out: u64,
     pub(super) calls: u64,
     pub(super) input_tokens: u64,
+    pub(super) cached_tokens: u64,
     pub(super) output_tokens: u64,
+    /// In US dollars, as far as it is known.
+    pub(super) cost: Money,
+    /// Calls of unknown price.
+    pub(super) unpriced: u64,
 }
 
 impl Content {
@@ -109,13 +122,16 @@ impl Content {
             title: title.to_owned(),
             valid: validation.iter().all(|check| check.passed),
             methods: methods(tally),
-            entities: tally.kinds.values().map(|kind| kind.entities).sum(),
+            entities: tally.kinds.values().map(|kind| kind.entities).sum::<u64>()
+                + tally.other_kinds,
             ungrounded: tally.ungrounded,
             validation,
             kinds: kinds(tally, top, expect),
             inputs: inputs(tally),
             rejects: rejects(tally),
             nodes: nodes.iter().map(node).collect(),
+            usage: nodes.iter().map(|node| node.usage).sum(),
+            models: by_model(nodes),
             remarks: remarks(tally),
         }
     }
@@ -210,21 +226,31 @@ fn node(node: &NodeReport) -> NodeRow {
         out: node.out,
         calls: node.usage.calls,
         input_tokens: node.usage.input_tokens,
+        cached_tokens: node.usage.cached_tokens,
         output_tokens: node.usage.output_tokens,
+        cost: node.usage.cost,
+        unpriced: node.usage.unpriced,
     }
 }
 
 fn remarks(tally: &Tally) -> Vec<String> {
     let mut remarks = Vec::new();
+    if tally.other_kinds > 0 {
+        remarks.push(format!(
+            "{} entities of other kinds are counted together: there are more than {MOST_KINDS} kinds",
+            tally.other_kinds
+        ));
+    }
     if tally.uncounted_inputs > 0 {
-        remarks
-            .push(format!("{} records of further inputs are not listed", tally.uncounted_inputs));
+        let records = counted(tally.uncounted_inputs, "record");
+        remarks.push(format!("not listed: {records} of further inputs"));
     }
     if tally.unnamed_rejects > 0 {
-        remarks.push(format!("{} further rejects are not listed", tally.unnamed_rejects));
+        remarks.push(format!("not listed: {}", counted(tally.unnamed_rejects, "further reject")));
     }
     for (kind, count) in tally.kinds.iter().filter(|(_, count)| count.other_names > 0) {
-        remarks.push(format!("`{kind}`: {} entities with further names", count.other_names));
+        remarks
+            .push(format!("`{kind}`: {} with further names", counted(count.other_names, "entity")));
     }
     remarks
 }

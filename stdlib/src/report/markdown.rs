@@ -2,6 +2,10 @@
 
 use std::fmt::Write as _;
 
+use flow_engine::words::counted;
+
+use flow_engine::report::Usage;
+
 use super::content::Content;
 
 /// The whole text.
@@ -10,9 +14,9 @@ pub(super) fn write(content: &Content) -> String {
     let verdict = if content.valid { "valid" } else { "**not valid**" };
     let _ = writeln!(
         text,
-        "# {}\n\n{} entities; the run is {verdict}.\n",
+        "# {}\n\n{}; the run is {verdict}.\n",
         one_line(&content.title),
-        content.entities
+        counted(content.entities, "entity")
     );
     for method in &content.methods {
         let _ = writeln!(
@@ -22,13 +26,15 @@ pub(super) fn write(content: &Content) -> String {
         );
     }
     if content.ungrounded > 0 {
-        let _ = writeln!(text, "{} quotes stand nowhere in their texts.\n", content.ungrounded);
+        let quotes = counted(content.ungrounded, "quote");
+        let _ = writeln!(text, "Not to be found in their texts: {quotes}.\n");
     }
     for remark in &content.remarks {
         let _ = writeln!(text, "{remark}.\n");
     }
     found(&mut text, content);
     accounts(&mut text, content);
+    money(&mut text, content);
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
@@ -108,6 +114,26 @@ fn accounts(text: &mut String, content: &Content) {
                 [node.received, node.passed, node.filtered, node.rejected, node.pending, node.out];
             let names = [cell(&node.node), cell(&node.stage)];
             names.into_iter().chain(counts.iter().map(u64::to_string)).collect()
+        }),
+    );
+}
+
+/// What the calls used and cost, where there were any.
+fn money(text: &mut String, content: &Content) {
+    if content.usage.calls == 0 {
+        return;
+    }
+    let all = ("all calls".to_owned(), content.usage);
+    let models = content.models.iter().map(|(model, usage)| (cell(model), *usage));
+    table(
+        text,
+        "Cost",
+        &["Model", "Calls", "Tokens in", "Cached", "Tokens out", "Cost"],
+        models.chain([all]).map(|(name, usage)| {
+            let Usage { calls, input_tokens, cached_tokens, output_tokens, .. } = usage;
+            let counts = [calls, input_tokens, cached_tokens, output_tokens];
+            let counts = counts.iter().map(u64::to_string);
+            [name].into_iter().chain(counts).chain([usage.spent()]).collect()
         }),
     );
 }

@@ -2,6 +2,8 @@
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 
+use flow_engine::report::Usage;
+
 use super::content::Content;
 
 /// The most characters that a cell of Excel holds.
@@ -110,7 +112,10 @@ fn nodes(book: &mut Workbook, content: &Content) -> Result<(), XlsxError> {
         "Out",
         "Calls",
         "Input tokens",
+        "Cached tokens",
         "Output tokens",
+        "Cost in US dollars",
+        "Calls of unknown price",
     ];
     let rows = content.nodes.iter().map(|node| {
         let counts = [
@@ -122,12 +127,30 @@ fn nodes(book: &mut Workbook, content: &Content) -> Result<(), XlsxError> {
             node.out,
             node.calls,
             node.input_tokens,
+            node.cached_tokens,
             node.output_tokens,
         ];
         let names = [Cell::from(&node.node), Cell::from(&node.stage)];
-        names.into_iter().chain(counts.map(Cell::from)).collect()
+        let cost = [Cell::Share(Some(node.cost.as_dollars())), node.unpriced.into()];
+        names.into_iter().chain(counts.map(Cell::from)).chain(cost).collect()
     });
-    sheet(book, "Nodes", &heads, rows)
+    sheet(book, "Nodes", &heads, rows)?;
+    let heads = [
+        "Model",
+        "Answered calls",
+        "Input tokens",
+        "Cached tokens",
+        "Output tokens",
+        "Cost in US dollars",
+        "Calls of unknown price",
+    ];
+    let rows = content.models.iter().map(|(model, usage)| {
+        let Usage { calls, input_tokens, cached_tokens, output_tokens, .. } = *usage;
+        let counts = [calls, input_tokens, cached_tokens, output_tokens].map(Cell::from);
+        let cost = [Cell::Share(Some(usage.cost.as_dollars())), usage.unpriced.into()];
+        [Cell::from(model)].into_iter().chain(counts).chain(cost).collect()
+    });
+    sheet(book, "Models", &heads, rows)
 }
 
 fn sheet(

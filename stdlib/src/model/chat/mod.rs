@@ -1,11 +1,18 @@
 //! Chat models: one question and one reply, whatever the provider's wire format.
 
+mod count;
 mod openai;
 
 use flow_dsl::catalog::ProviderSpec;
 use flow_dsl::pipeline::Model;
-use flow_engine::door::{Endpoint, Key, Operation, Request, Tokens};
+use flow_engine::door::{Endpoint, Operation, Request, Tokens};
 use flow_engine::prelude::*;
+use flow_engine::preview::Band;
+use flow_engine::stage::{Asked, Estimate};
+
+use super::provider::{self, Provider};
+use count::Counter;
+use openai::OpenAi;
 
 /// Bytes that make about one token.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -13,7 +20,7 @@ const BYTES_PER_TOKEN: u64 = 4;
 const SHOWN: usize = 120;
 
 /// The chat models that a file may declare.
-pub(crate) const PROVIDERS: &[fn() -> ProviderSpec] = &[openai::spec];
+pub(crate) const PROVIDERS: &[fn() -> ProviderSpec] = &[provider::spec::<OpenAi>];
 
 /// A question.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +39,6 @@ pub(crate) enum Turn {
     /// By us.
     User(String),
     /// By the model.
-    #[expect(dead_code, reason = "said when a model is asked again")]
     Model(String),
 }
 
@@ -46,10 +52,27 @@ impl Turn {
     }
 }
 
+/// How long answers are, in tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    /// When there is nothing to say.
+    pub(crate) least: u64,
+    /// At most, for each token of the text,
+    pub(crate) for_each: u64,
+    /// and besides.
+    pub(crate) besides: u64,
+}
+
 /// A chat model, ready to be asked.
 pub(crate) struct Chat {
+    /// As the file calls it.
+    name: String,
     wire: Box<dyn Wire>,
     endpoint: Endpoint,
+    price_as_of: Option<&'static str>,
+    counter: Counter,
+    /// By the steps of `on_retry`: who is asked instead.
+    steps: Vec<Option<Self>>,
 }
 
 /// The wire format of a provider, with the settings of one model.
@@ -68,18 +91,97 @@ trait Wire: Send + Sync {
 
     /// Tokens that an answer has at most, or else is thought to have.
     fn answer_tokens(&self) -> u64;
+
+    /// The most tokens of an answer, when the server is told them.
+    fn most_answer(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Chat {
-    /// A declared model; one that cannot chat is refused.
+    /// A declared model, with those that are asked instead when it fails; one that cannot chat is
+    /// refused.
     pub(crate) fn new(model: &Model, build: &Build<'_>) -> Result<Self, BuildError> {
+        let mut chat = Self::one(model, build)?;
+        let steps = build.on_retry.iter().map(|step| match &step.model {
+            Some(name) => Self::one(build.model(&name.value)?, build).map(Some),
+            None => Ok(None),
+        });
+        chat.steps = steps.collect::<Result<_, _>>()?;
+        Ok(chat)
+    }
+
+    fn one(model: &Model, build: &Build<'_>) -> Result<Self, BuildError> {
         match model.provider.value.as_str() {
-            "openai" => openai::chat(model, build),
+            OpenAi::NAME => Self::of::<OpenAi>(model, build),
             other => {
                 let message = format!("`{}` is of `{other}`, which cannot chat", model.name.value);
                 Err(BuildError::setting("model", message))
             }
         }
+    }
+
+    fn of<P: Provider + Wire + 'static>(
+        model: &Model,
+        build: &Build<'_>,
+    ) -> Result<Self, BuildError> {
+        let settings: P = provider::settings(model)?;
+        let endpoint = provider::endpoint(&settings, model, build, Operation::Chat)?;
+        let price_as_of = provider::price(&settings).and_then(|(_, as_of)| as_of);
+        let counter = Counter::new(endpoint.system, &endpoint.model);
+        let name = model.name.value.clone();
+        Ok(Self {
+            name,
+            wire: Box::new(settings),
+            endpoint,
+            price_as_of,
+            counter,
+            steps: Vec::new(),
+        })
+    }
+
+    /// Who is asked in an attempt.
+    pub(crate) fn at(&self, context: &CallContext) -> &Self {
+        let step = context.step.and_then(|step| self.steps.get(step));
+        step.and_then(Option::as_ref).unwrap_or(self)
+    }
+
+    /// All who may be asked, this one first.
+    fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.steps.iter().flatten())
+    }
+
+    /// What a plan must know of all who may be asked.
+    pub(crate) fn models(&self) -> Vec<Asked> {
+        let asked = self.all().map(|chat| {
+            let (counted, counting_error) = chat.counter.way();
+            Asked {
+                name: chat.name.clone(),
+                model: chat.endpoint.model.clone(),
+                price: chat.endpoint.price,
+                price_as_of: chat.price_as_of,
+                limit: chat.endpoint.limit.clone(),
+                most_output: chat.wire.most_answer(),
+                counted,
+                counting_error,
+            }
+        });
+        asked.collect()
+    }
+
+    /// What a question is thought to use whose answer has at most so many tokens for each of the
+    /// text that it is about, besides some.
+    pub(crate) fn estimate(&self, ask: &Ask<'_>, text: &str, answer: Share) -> Estimate {
+        let input_tokens = self.counter.question(ask, self.wire.sends_schema());
+        let high = answer.besides + answer.for_each * self.counter.text(text);
+        let high = self.wire.most_answer().map_or(high, |most| most.min(high));
+        let output_tokens = Band { low: answer.least.min(high), high };
+        Estimate { calls: 1, input_tokens, output_tokens }
+    }
+
+    fn tokens(&self, body: &str) -> Tokens {
+        let input = body.len() as u64 / BYTES_PER_TOKEN;
+        Tokens { input, cached: 0, output: self.wire.answer_tokens() }
     }
 
     /// The model, as its server calls it.
@@ -89,47 +191,34 @@ impl Chat {
 
     /// Whether the schema of the answer goes along; else it must stand in the prompt.
     pub(crate) fn sends_schema(&self) -> bool {
-        self.wire.sends_schema()
+        self.all().all(|chat| chat.wire.sends_schema())
     }
 
-    /// Asks, once. The reply is the text that the model wrote, never empty.
+    /// Asks, once. The reply is the text that the model wrote, never empty. What an earlier attempt
+    /// was answered is not asked again.
     pub(crate) async fn ask(
         &self,
         ask: &Ask<'_>,
         context: &CallContext,
     ) -> Result<String, Failure> {
         let body = self.wire.body(&self.endpoint.model, ask);
-        let input = body.to_string().len() as u64 / BYTES_PER_TOKEN;
-        let estimate = Tokens { input, cached: 0, output: self.wire.answer_tokens() };
+        let question = body.to_string();
+        if let Some(answer) = context.answers.get(question.as_bytes()) {
+            return Ok(answer.to_string());
+        }
+        let estimate = self.tokens(&question);
         let used = self.wire.used();
-        let request = Request { endpoint: &self.endpoint, body: &body, estimate, used };
+        let most_output = self.wire.most_answer();
+        let request =
+            Request { endpoint: &self.endpoint, body: &body, estimate, most_output, used };
         let answer = context.door.post_json(request, &context.meter).await?;
         let text = self.wire.reply(&answer)?;
         if text.trim().is_empty() {
             return Err(Failure::transient("the model's answer is empty"));
         }
+        context.answers.keep(question.as_bytes(), &text);
         Ok(text)
     }
-}
-
-/// The settings of a declared model.
-fn settings<T: serde::de::DeserializeOwned>(model: &Model) -> Result<T, BuildError> {
-    serde_json::from_value(model.settings.to_json()).map_err(|error| {
-        let message = format!("`{}` cannot be read: {error}", model.name.value);
-        BuildError::setting("model", message)
-    })
-}
-
-/// The address of a server without a slash at its end; refused when it is none.
-fn base_url<'a>(model: &Model, base: &'a str) -> Result<&'a str, BuildError> {
-    let base = base.trim_end_matches('/');
-    let host = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://"));
-    if host.is_some_and(|host| host.starts_with(|c: char| c.is_alphanumeric() || c == '[')) {
-        return Ok(base);
-    }
-    let message =
-        format!("`{}` has the `base_url` `{base}`, which is no web address", model.name.value);
-    Err(BuildError::setting("model", message).help("write it like `http://localhost:11434/v1`"))
 }
 
 /// The beginning of a text, in one line.
