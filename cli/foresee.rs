@@ -123,7 +123,7 @@ fn basis(node: &Foreseen) -> String {
 }
 
 /// Both ends, or one where they are the same.
-fn band<T: PartialEq>(band: Band<T>, show: impl Fn(&T) -> String) -> String {
+fn band<T: Copy>(band: Band<T>, show: impl Fn(&T) -> String) -> String {
     let (low, high) = (show(&band.low), show(&band.high));
     if low == high { low } else { format!("{low}..{high}") }
 }

@@ -30,8 +30,11 @@ async fn a_call_that_is_over_budget_ends_the_run_in_order() {
     assert_eq!((kept.sorted(), kept.ends()), ((0..10).collect(), (0, 1)));
 }
 
+/// The step and the time of each attempt.
+type Seen = Arc<Mutex<Vec<(Option<usize>, Duration)>>>;
+
 /// Says which step it was called with, and fails until the attempt that is wanted.
-struct Steps(u32, Arc<Mutex<Vec<(Option<usize>, Duration)>>>);
+struct Steps(u32, Seen);
 
 #[async_trait]
 impl Call for Steps {
@@ -55,7 +58,7 @@ impl Call for Steps {
 struct Note {
     start: tokio::time::Instant,
     step: Option<usize>,
-    seen: Arc<Mutex<Vec<(Option<usize>, Duration)>>>,
+    seen: Seen,
 }
 
 impl Drop for Note {
@@ -84,7 +87,7 @@ async fn each_retry_takes_its_step_and_the_last_one_repeats() {
         (steps, vec![None, Some(0), Some(1), Some(2), Some(2)], seconds(&[3, 6, 3, 30, 0])),
         (Vec::new(), vec![None; 5], seconds(&[3, 3, 3, 3, 0])),
     ] {
-        let seen = Arc::default();
+        let seen = Seen::default();
         let mut graph = Graph::new();
         let source = graph.node("source", numbers(1), hints(), &[]);
         let call = Stage::Call(Arc::new(Steps(5, Arc::clone(&seen))));
