@@ -2,8 +2,10 @@
 
 #![expect(clippy::expect_used, reason = "a test stops at the first thing that is off")]
 
+mod annotator;
 mod check;
 mod doctor;
+mod extraction;
 mod folder;
 mod help;
 mod interviews;

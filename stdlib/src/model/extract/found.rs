@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use flow_engine::prelude::*;
-
 use super::answer::Answer;
 use super::entities::{Checked, check};
 use crate::model::entity::Entity;
