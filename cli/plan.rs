@@ -99,13 +99,12 @@ pub(crate) const fn work(stage: &Stage) -> &'static str {
 /// The hints that have no column of their own, where they are set.
 fn spoken(node: &PlanNode) -> Vec<String> {
     let hints = &node.hints;
-    let tries = matches!(node.stage, Stage::Heavy(_) | Stage::Call(_));
     let mut words = Vec::new();
     let time = number::duration;
     words.extend(hints.batch_wait.map(|wait| format!("batch_wait {}", time(wait))));
     words.extend((hints.order == Order::Keep).then(|| "order keep".to_owned()));
     words.extend(hints.timeout.map(|timeout| format!("timeout {}", time(timeout))));
-    if tries && hints.retry > 0 {
+    if hints.retry > 0 {
         let (low, high) = hints.backoff;
         words.push(format!("retry {} after {}..{}", hints.retry, time(low), time(high)));
     }

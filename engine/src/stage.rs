@@ -165,6 +165,12 @@ pub trait Source: Send {
     /// What will be read. Called by `plan`; must not change what `pull` brings.
     fn survey(&self) -> Result<Survey, StageError>;
 
+    /// The files that will be read, as far as they are known beforehand. Called by `plan`, so that
+    /// no sink replaces one of them.
+    fn files(&self) -> Vec<std::path::PathBuf> {
+        Vec::new()
+    }
+
     /// Brings up to `most` things (and not much more than a mebibyte).
     fn pull(&mut self, most: usize) -> Result<Pull, StageError>;
 
@@ -276,6 +282,16 @@ pub struct Written {
     pub to: String,
     /// Rows or lines that it holds of this run.
     pub records: u64,
+    /// What the sink thinks of the run, in a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+}
+
+impl Written {
+    /// So many records, without a verdict.
+    pub fn new(to: impl Into<String>, records: u64) -> Self {
+        Self { to: to.into(), records, verdict: None }
+    }
 }
 
 /// Writes batches, then commits. Writing the same record twice leaves one. May block.
@@ -288,6 +304,12 @@ pub trait Sink: Send {
         Vec::new()
     }
 
+    /// Whether a write costs microseconds and nobody sees it before the commit: then it is done on
+    /// the thread of a source above, without a queue between them.
+    fn is_light(&self) -> bool {
+        false
+    }
+
     /// Writes records that came in at a port, all or none; gives back those that it could not use.
     fn write(
         &mut self,
@@ -295,7 +317,7 @@ pub trait Sink: Send {
         batch: Vec<Record>,
     ) -> Result<Vec<(Record, Failure)>, StageError>;
 
-    /// The last act of a whole run: rename the temporary file, write the summary. `nodes` are the
+    /// The last act of a whole run, and of any run where nothing but rejects came: rename the temporary file, write the summary. `nodes` are the
     /// accounts of all nodes, complete but for sinks that commit later.
     fn commit(&mut self, nodes: &[NodeReport]) -> Result<Vec<Written>, StageError>;
 

@@ -6,6 +6,7 @@ mod annotator;
 mod check;
 mod doctor;
 mod extraction;
+mod faults;
 mod folder;
 mod help;
 mod interviews;

@@ -68,6 +68,21 @@ async fn keep_passes_the_record_on_with_its_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_keeps_what_stood_in_its_place() {
+    let keep = Resolved { on_error: OnError::Keep("n".to_owned()), ..hints() };
+    let (_, kept, _) = with_failures(keep).await;
+    let records = kept.records.lock().unwrap();
+    let errors: Vec<_> = records.iter().filter_map(|record| record.get("n")).collect();
+    let mut replaced: Vec<u64> =
+        errors.iter().filter_map(|error| error.get("replaced")?.as_u64()).collect();
+    let mut all: Vec<u64> = errors.iter().filter_map(|number| number.as_u64()).collect();
+    assert_eq!((replaced.len(), all.len()), (10, 90));
+    all.append(&mut replaced);
+    all.sort_unstable();
+    assert_eq!(all, (0..100).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn skip_counts_and_does_not_send() {
     let skip = || Resolved { on_error: OnError::Skip, ..hints() };
     let (report, _, dead) = with_failures(skip()).await;

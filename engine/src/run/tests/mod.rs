@@ -3,6 +3,7 @@
 mod ends;
 mod faults;
 mod flow;
+mod lines;
 mod random;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,7 +16,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::json;
 
 use super::Run;
-use crate::plan::{Plan, PlanEdge, PlanNode, Resolved};
+use crate::plan::{Plan, PlanEdge, PlanNode, Resolved, joined_to};
 use crate::record::{Record, RecordId};
 use crate::report::{NodeReport, Report};
 use crate::stage::{
@@ -37,6 +38,7 @@ pub(super) fn hints() -> Resolved {
         batch_size: 1,
         batch_wait: None,
         buffer: 8,
+        joins: false,
         order: Order::Arrival,
         timeout: None,
         retry: 0,
@@ -80,14 +82,23 @@ impl Graph {
         self.graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), edge);
     }
 
-    pub(super) fn start(self) -> Run {
-        Run::start(Plan {
+    fn plan(self) -> Plan {
+        Plan {
             name: "test".to_owned(),
             title: None,
             graph: self.graph,
             limits: self.limits,
             unset: Vec::new(),
-        })
+        }
+    }
+
+    pub(super) fn start(self) -> Run {
+        Run::start(self.plan())
+    }
+
+    /// In how many lines its nodes are worked.
+    pub(super) fn lines(&self) -> usize {
+        self.graph.node_indices().filter(|node| joined_to(&self.graph, *node).is_none()).count()
     }
 
     /// Runs to the end, which must come within an hour of paused time, and checks the sums.
@@ -248,6 +259,10 @@ impl Sink for Keep {
         "memory".to_owned()
     }
 
+    fn is_light(&self) -> bool {
+        true
+    }
+
     fn write(
         &mut self,
         _: usize,
@@ -273,7 +288,7 @@ impl Sink for Keep {
     fn commit(&mut self, _: &[NodeReport]) -> Result<Vec<Written>, StageError> {
         self.kept.commits.fetch_add(1, Ordering::Relaxed);
         let records = self.kept.numbers().len() as u64;
-        Ok(vec![Written { to: "memory".to_owned(), records }])
+        Ok(vec![Written::new("memory", records)])
     }
 
     fn abort(&mut self) -> Vec<Written> {

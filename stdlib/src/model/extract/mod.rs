@@ -158,6 +158,14 @@ impl Config for Extract {
     const NAME: &'static str = "extract";
     const SHAPE: Shape = Shape::Map;
 
+    fn work(provider: Option<&str>) -> Work {
+        match provider {
+            Some("rules") => Work::Heavy,
+            Some("openai") => Work::Call,
+            _ => Work::Either,
+        }
+    }
+
     fn fields(settings: &Value) -> Fields {
         let mut fields: Vec<String> = FIELDS.iter().map(|&name| name.to_owned()).collect();
         fields.extend(Carry::names(settings.get("carry")));

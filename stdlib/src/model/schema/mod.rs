@@ -2,16 +2,17 @@
 
 mod load;
 mod lower;
+mod pattern;
 mod read;
 mod values;
 
 use std::fmt;
 
 use flow_dsl::Span;
-use regex::bytes::Regex;
 
 pub(crate) use load::load;
 pub(crate) use lower::answer_schema;
+pub(crate) use pattern::Pattern;
 pub(crate) use read::read;
 
 /// The kinds of entity that are looked for, and how each is recognised.
@@ -41,7 +42,7 @@ pub(crate) struct Kind {
     /// Phrases that rule the kind out for a sentence.
     pub(crate) unless: Vec<String>,
     /// Expressions that make a sentence an entity; the group `name` is its name.
-    pub(crate) patterns: Vec<Regex>,
+    pub(crate) patterns: Vec<Pattern>,
     /// Names that are entities wherever they stand, each with its spellings.
     pub(crate) words: Vec<(String, Vec<String>)>,
     /// How much each sort of evidence counts.
@@ -113,7 +114,7 @@ impl fmt::Display for FieldType {
 #[derive(Debug, Clone)]
 pub(crate) struct Finder {
     /// Its first group, or the whole of it, is the value.
-    pub(crate) pattern: Regex,
+    pub(crate) pattern: Pattern,
     /// The value that it stands for, in a field with choices.
     pub(crate) choice: Option<String>,
 }
