@@ -78,8 +78,8 @@ fn found(folder: &Folder) -> Vec<Entity> {
     lines(folder, "found.jsonl").into_iter().map(entity).collect()
 }
 
-/// Extracts from the documents and compares with the truth: kind, name and place.
-fn compare(documents: Vec<Document>) {
+/// Extracts from the documents and compares with the truth: kind, name and place. Says how it went.
+fn compare(documents: Vec<Document>) -> String {
     let folder = folder(&documents);
     let truth = truth(&documents);
     let server = annotator::start(documents);
@@ -93,8 +93,8 @@ fn compare(documents: Vec<Document>) {
     let f1 = 2.0 * right as f64 / (found.len() + truth.len()) as f64;
     let unsaid: Vec<_> = truth.iter().filter(|entity| !found.contains(entity)).take(3).collect();
     let untrue: Vec<_> = found.iter().filter(|entity| !truth.contains(entity)).take(3).collect();
-    println!("F1 {f1:.3} of {} entities in {} calls", truth.len(), server.calls());
     assert!((f1 - 1.0).abs() < 1e-9, "F1 {f1}: without {unsaid:?}, with {untrue:?}");
+    format!("F1 {f1:.3} of {} entities in {} calls", truth.len(), server.calls())
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn what_a_model_knows_is_found_whatever_goes_wrong() {
         }
         documents.push(document);
     }
-    compare(documents);
+    println!("{}", compare(documents));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn what_people_have_annotated_is_found_whatever_goes_wrong() {
         documents.last_mut().expect("one at least").say(&sentence, &entities);
     }
     documents.retain(|document| !document.text.is_empty());
-    compare(documents);
+    println!("{}", compare(documents));
 }
 
 /// A sentence of words with BIO tags, and its entities.
@@ -236,6 +236,32 @@ fn instructions_know_the_record_and_a_field_that_it_lacks_rejects_it() {
     let dead = lines(&folder, "dead.jsonl");
     let reason = dead[0]["error"]["reason"].as_str().expect("a reason");
     assert!(dead.len() == 1 && reason.contains("no field `who` here"), "{dead:?}");
+}
+
+#[test]
+fn a_prompt_may_be_a_text_or_a_file_and_knows_kinds_and_record() {
+    let template = "Look for {% for kind in kinds %}{{ kind.name }} ({{ kind.fields[0].of }})\
+                    {% endfor %} for {{ who }}.";
+    let server = ModelServer::start(|_, body| {
+        let told = body["messages"][0]["content"].as_str().expect("a prompt");
+        assert_eq!(told, "Look for kind_a (one of: high, low) for Ana.");
+        (Duration::ZERO, Reply::content("{\"entities\": []}"))
+    });
+    let mut document = Document::default();
+    document.say("Nothing.", &[("kind_a".into(), "Ada".into())]);
+    let folder = folder(&[document]);
+    folder.file("texts.jsonl", "{\"nr\": 1, \"text\": \"One.\", \"who\": \"Ana\"}\n");
+    folder.file("own.md", template);
+    for (calls, prompt) in [(1, format!("\"{template}\"")), (2, "own.md".to_owned())] {
+        let prompt = format!("carry: [nr]\n      prompt: {prompt}");
+        folder.file("annotated.yaml", PIPELINE.replace("carry: [nr]", &prompt));
+        let run = folder.flow(&format!("run annotated.yaml --url {}", server.url()));
+        assert_eq!((run.code, server.calls()), (0, calls), "{prompt}: {}{}", run.out, run.err);
+        assert_eq!(lines(&folder, "dead.jsonl"), [Value::Null; 0], "{prompt}");
+    }
+    folder.file("own.md", "{{ who");
+    let run = folder.flow(&format!("check annotated.yaml --url {}", server.url()));
+    assert!(run.err.contains("`own.md` is no template"), "{}", run.err);
 }
 
 #[test]
