@@ -265,6 +265,31 @@ fn a_prompt_may_be_a_text_or_a_file_and_knows_kinds_and_record() {
 }
 
 #[test]
+fn what_would_be_asked_is_shown_without_asking() {
+    let mut documents = vec![Document::default(), Document::default()];
+    documents[0].say("First of all.", &[("kind_a".into(), "First".into())]);
+    documents[1].say("Then this.", &[("kind_a".into(), "this".into())]);
+    let folder = folder(&documents);
+    let server = ModelServer::start(|_, _| (Duration::ZERO, Reply::Close));
+    let show =
+        |rest: &str| folder.flow(&format!("show annotated.yaml {rest} --url {}", server.url()));
+    let shown = show("found --record 2");
+    assert_eq!((shown.code, server.calls()), (0, 0), "{}", shown.err);
+    let places =
+        ["--- call 1 of 1: system", "- kind_a: one", "--- user", "Then this.", "\"anyOf\""]
+            .map(|words| shown.out.find(words).expect(words));
+    assert!(places.is_sorted() && !shown.out.contains("First"), "{}", shown.out);
+    for (rest, said) in [
+        ("found --record 3", "no record 3 enters `found`, only 2 records"),
+        ("texts", "`texts` is a source"),
+        ("fond", "no node called `fond`"),
+    ] {
+        let shown = show(rest);
+        assert!(shown.code == 2 && shown.err.contains(said), "{rest}: {}", shown.err);
+    }
+}
+
+#[test]
 fn the_plan_says_how_many_calls_a_text_takes() {
     let mut document = Document::default();
     for nth in 0..17 {
