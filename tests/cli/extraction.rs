@@ -88,7 +88,7 @@ fn compare(documents: Vec<Document>) -> String {
     assert_eq!(run.code, 0, "{}{}", run.out, run.err);
     assert_eq!(lines(&folder, "dead.jsonl"), [Value::Null; 0]);
     let found = found(&folder);
-    let right = found.iter().filter(|entity| truth.contains(entity)).count();
+    let right = truth.iter().filter(|entity| found.contains(entity)).count();
     #[expect(clippy::cast_precision_loss, reason = "counts are small")]
     let f1 = 2.0 * right as f64 / (found.len() + truth.len()) as f64;
     let unsaid: Vec<_> = truth.iter().filter(|entity| !found.contains(entity)).take(3).collect();
