@@ -265,6 +265,26 @@ fn a_prompt_may_be_a_text_or_a_file_and_knows_kinds_and_record() {
 }
 
 #[test]
+fn every_call_of_a_record_waits_for_the_limit_that_node_and_model_name() {
+    let server = ModelServer::start(|_, _| {
+        (Duration::from_millis(20), Reply::content("{\"entities\": []}"))
+    });
+    let mut document = Document::default();
+    for nth in 0..17 {
+        document.say("Ada.", &[(format!("kind_{nth:02}"), "Ada".into())]);
+    }
+    let folder = folder(&[document]);
+    let limited = PIPELINE
+        .replace("models:\n", "limits: {one: {concurrency: 1}}\nmodels:\n")
+        .replace("model: annotator}", "model: annotator, limit: one}")
+        .replace("    retry: 3\n", "    limit: one\n");
+    folder.file("annotated.yaml", limited);
+    let run = folder.flow(&format!("run annotated.yaml --url {}", server.url()));
+    assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    assert!(server.calls() > 2 && server.most_at_once() == 1, "{}", server.most_at_once());
+}
+
+#[test]
 fn what_would_be_asked_is_shown_without_asking() {
     let mut documents = vec![Document::default(), Document::default()];
     documents[0].say("First of all.", &[("kind_a".into(), "First".into())]);

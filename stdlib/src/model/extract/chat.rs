@@ -136,6 +136,10 @@ impl Call for ByChat {
         results
     }
 
+    fn limit(&self) -> Option<&str> {
+        self.chat.endpoint().limit.as_deref()
+    }
+
     fn questions(&self, record: &Record) -> Result<Vec<Question>, Failure> {
         let text = self.input.text(record)?;
         let question = |opening: &Opening<'_>| Question {
