@@ -109,24 +109,23 @@ fn usage(nodes: &[NodeReport]) -> String {
 }
 
 fn written(report: &Report) -> String {
-    let unwritten: Vec<String> = report
-        .unwritten
-        .iter()
-        .map(|to| format!("not written, as the run is not whole: {to}\n"))
-        .collect();
-    let unwritten = unwritten.concat();
-    if report.written.is_empty() {
-        return unwritten;
+    let mut text = String::new();
+    if !report.written.is_empty() {
+        let mut table = Table::new(&[("", Align::Left), ("", Align::Right)]);
+        for written in &report.written {
+            table.row([written.to.clone(), counted(written.records, "record")]);
+        }
+        let whole = report.status == Status::Done;
+        let of = if whole { "" } else { ", of a run that is not whole" };
+        let _ = write!(text, "written{of}\n{}", table.text("  "));
     }
-    let mut table = Table::new(&[("", Align::Left), ("", Align::Right)]);
-    for written in &report.written {
-        table.row([written.to.clone(), counted(written.records, "record")]);
+    for to in &report.unwritten {
+        let _ = writeln!(text, "not written, as the run is not whole: {to}");
     }
-    let verdicts = report
-        .written
-        .iter()
-        .filter_map(|written| Some(format!("report: {}\n", written.verdict.as_ref()?)));
-    format!("written\n{}{unwritten}{}", table.text("  "), verdicts.collect::<String>())
+    for verdict in report.written.iter().filter_map(|written| written.verdict.as_ref()) {
+        let _ = writeln!(text, "report: {verdict}");
+    }
+    text
 }
 
 fn rejects(report: &Report) -> String {

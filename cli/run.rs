@@ -102,6 +102,7 @@ async fn drive(plan: Plan, word: &str, screen: &Screen) -> Result<Report, Troubl
     let mut display = Display::new(word, screen);
     let mut signals = Signals::new()?;
     let run = Run::start(plan);
+    let watch = run.watch();
     let mut end = pin!(run.finish());
     let mut ticks = tokio::time::interval(display.period());
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -115,18 +116,18 @@ async fn drive(plan: Plan, word: &str, screen: &Screen) -> Result<Report, Troubl
         };
         match event {
             Event::Ended(report) => {
-                display.finish(&run.progress());
+                display.finish(&watch.progress());
                 return Ok(*report);
             }
-            Event::Tick => display.update(&run.progress()),
+            Event::Tick => display.update(&watch.progress()),
             Event::Asked => {
                 asked += 1;
-                run.cancel();
+                watch.cancel();
                 screen.beside(match asked {
                     1 => "finishing what is in flight; press Ctrl-C again to stop at once\n",
                     2 => "stopping at once\n",
                     _ => {
-                        display.finish(&run.progress());
+                        display.finish(&watch.progress());
                         std::process::exit(i32::from(Exit::Cancelled.code()));
                     }
                 });

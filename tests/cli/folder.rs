@@ -100,7 +100,15 @@ impl Folder {
 
 /// Runs a command to its end.
 pub(crate) fn answer(command: &mut Command) -> Answer {
-    let output = command.output().expect("the binary");
+    of(command.output().expect("the binary"))
+}
+
+/// Runs to its end a command that `assert_cmd` cannot make.
+pub(crate) fn answer_of(command: &mut std::process::Command) -> Answer {
+    of(command.output().expect("the binary"))
+}
+
+fn of(output: std::process::Output) -> Answer {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     Answer {
         code: output.status.code().unwrap_or(-1),

@@ -82,6 +82,7 @@ codes! {
     F0235 Error "path leads nowhere";
     F0236 Error "param not declared";
     F0237 Error "value does not fit the param";
+    F0238 Error "password in an address";
     F0239 Error "unknown schema";
     F0301 Error "unknown node";
     F0302 Error "unknown stage";

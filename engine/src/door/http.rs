@@ -157,7 +157,7 @@ fn refused(url: &str, status: u16, retry_after: Option<Duration>, body: &[u8]) -
     };
     let reason = format!("{url}: HTTP {status}{meaning}{words}");
     let retry_after = retry_after.filter(|_| kind == FailureKind::Transient);
-    Failure { reason, kind, retry_after }
+    Failure { reason, kind, retry_after, answer: None }
 }
 
 /// The server's own words: the `message` of a JSON error, or the beginning of the body.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use flow_dsl::pipeline::{Limit, MaxFailures, OnError, Order, Output, PipelineNode};
-use flow_dsl::{Code, Diagnostic, Pipeline};
+use flow_dsl::{Code, Diagnostic, Pipeline, Severity};
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde::Serialize;
 
@@ -148,12 +148,68 @@ pub fn plan(
     registry: &Registry,
     folder: &Path,
 ) -> Result<Plan, Vec<Diagnostic>> {
+    let secrets = Secrets::new(&pipeline.secrets, folder);
+    let (planned, diagnostics) = plan_nodes(pipeline, registry, folder, &secrets, |_| true);
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    let mut graph = DiGraph::new();
+    for planned in planned.into_iter().flatten() {
+        graph.add_node(planned);
+    }
+    for (index, node) in pipeline.nodes.iter().enumerate() {
+        for input in &node.inputs {
+            let edge = PlanEdge { output: input.output, port: input.port };
+            graph.add_edge(NodeIndex::new(input.from), NodeIndex::new(index), edge);
+        }
+    }
+    for node in graph.node_indices() {
+        if joined_to(&graph, node).is_some() {
+            let hints = &mut graph[node].hints;
+            (hints.buffer, hints.batch_wait) = (0, None);
+        }
+    }
+    let unset = secrets.unset();
+    Ok(Plan {
+        name: pipeline.name.clone(),
+        title: pipeline.title.clone(),
+        graph,
+        limits: pipeline.limits.clone(),
+        unset: unset.iter().map(|secret| settings::unset(pipeline, secret)).collect(),
+    })
+}
+
+/// The mistakes that [`plan`] would find, for a file that is not run here and now: no secret is
+/// looked for, nodes that wait for the value of a param are passed over, and an input that is not
+/// there is only a warning.
+pub fn judge(pipeline: &Pipeline, registry: &Registry, folder: &Path) -> Vec<Diagnostic> {
+    let waiting: Vec<&str> = pipeline
+        .models
+        .iter()
+        .filter(|model| settings::waits(&model.settings, &[]))
+        .map(|model| model.name.value.as_str())
+        .collect();
+    let ready = |node: &PipelineNode| !settings::waits(&node.settings, &waiting);
+    let (_, mut found) = plan_nodes(pipeline, registry, folder, &Secrets::default(), ready);
+    for missing in found.iter_mut().filter(|found| found.code == Code::F0502) {
+        missing.severity = Severity::Warning;
+        missing.notes.push("a run would be refused".to_owned());
+    }
+    found
+}
+
+/// The nodes, as far as they are ready and can be built, and everything that is wrong with them.
+fn plan_nodes(
+    pipeline: &Pipeline,
+    registry: &Registry,
+    folder: &Path,
+    secrets: &Secrets,
+    ready: impl Fn(&PipelineNode) -> bool,
+) -> (Vec<Option<PlanNode>>, Vec<Diagnostic>) {
     let params: serde_json::Value =
         pipeline.params.iter().cloned().collect::<serde_json::Map<_, _>>().into();
-    let secrets = Secrets::new(&pipeline.secrets, folder);
     let mut diagnostics = Vec::new();
-    let mut graph = DiGraph::new();
-    let mut unset = Vec::new();
+    let mut planned = Vec::with_capacity(pipeline.nodes.len());
     for node in &pipeline.nodes {
         let build = Build {
             node: &node.name.value,
@@ -163,42 +219,15 @@ pub fn plan(
             limits: &pipeline.limits,
             schemas: &pipeline.schemas,
             source: &pipeline.source,
-            secrets: &secrets,
+            secrets,
         };
-        match plan_node(pipeline, node, registry, &build) {
-            Ok(planned) => {
-                graph.add_node(planned);
-            }
-            Err(more) => diagnostics.extend(more),
-        }
+        let node = ready(node).then(|| plan_node(pipeline, node, registry, &build));
+        planned.push(node.and_then(|node| node.map_err(|more| diagnostics.extend(more)).ok()));
     }
-    unset.extend(secrets.unset().into_iter().map(|secret| settings::unset(pipeline, &secret)));
-    if diagnostics.is_empty() {
-        diagnostics.extend(targets::check(pipeline, &graph));
-    }
-    if !diagnostics.is_empty() {
-        return Err(diagnostics);
-    }
-    for (index, node) in pipeline.nodes.iter().enumerate() {
-        for input in &node.inputs {
-            let edge = PlanEdge { output: input.output, port: input.port };
-            graph.add_edge(NodeIndex::new(input.from), NodeIndex::new(index), edge);
-        }
-    }
-    let mut plan = Plan {
-        name: pipeline.name.clone(),
-        title: pipeline.title.clone(),
-        graph,
-        limits: pipeline.limits.clone(),
-        unset,
-    };
-    for node in plan.graph.node_indices() {
-        if joined_to(&plan.graph, node).is_some() {
-            let hints = &mut plan.graph[node].hints;
-            (hints.buffer, hints.batch_wait) = (0, None);
-        }
-    }
-    Ok(plan)
+    let built = pipeline.nodes.iter().zip(&planned);
+    let built = built.filter_map(|(node, planned)| Some((node, planned.as_ref()?)));
+    diagnostics.extend(targets::check(pipeline, &built));
+    (planned, diagnostics)
 }
 
 fn plan_node(

@@ -6,15 +6,17 @@ use std::path::{Component, Path, PathBuf};
 
 use flow_dsl::pipeline::PipelineNode;
 use flow_dsl::{Code, Diagnostic, Pipeline};
-use petgraph::graph::DiGraph;
 
+use super::PlanNode;
 use super::settings::place;
-use super::{PlanEdge, PlanNode};
 use crate::stage::Stage;
 
 /// All that is wrong with the files that sinks replace.
-pub(super) fn check(pipeline: &Pipeline, graph: &DiGraph<PlanNode, PlanEdge>) -> Vec<Diagnostic> {
-    let nodes = || pipeline.nodes.iter().zip(graph.node_weights().map(|planned| &planned.stage));
+pub(super) fn check<'a>(
+    pipeline: &Pipeline,
+    planned: &(impl Iterator<Item = (&'a PipelineNode, &'a PlanNode)> + Clone),
+) -> Vec<Diagnostic> {
+    let nodes = || planned.clone().map(|(node, planned)| (node, &planned.stage));
     let mut writers: HashMap<PathBuf, &PipelineNode> = HashMap::new();
     let mut diagnostics = Vec::new();
     for (node, stage) in nodes() {

@@ -12,7 +12,7 @@ use super::node::{NodeError, blocking};
 use crate::door::{Door, Meter};
 use crate::plan::Resolved;
 use crate::record::Record;
-use crate::stage::{Call, CallContext, Failure, FailureKind, Heavy};
+use crate::stage::{Answers, Call, CallContext, Failure, FailureKind, Heavy};
 
 /// A step by which a deadline moves while the attempt stands in line.
 const STEP: Duration = Duration::from_millis(10);
@@ -52,11 +52,12 @@ impl Attempts {
     /// Works on a batch until every record is settled.
     pub(crate) async fn settle(&self, batch: Vec<Record>) -> Result<Outcome, NodeError> {
         let start = Instant::now();
+        let answers = Arc::new(Answers::default());
         let mut settled = Vec::with_capacity(batch.len());
         let mut todo: Vec<(usize, Record)> = batch.into_iter().enumerate().collect();
         for attempt in 1_u32.. {
             let (places, records): (Vec<usize>, Vec<Record>) = todo.into_iter().unzip();
-            let (records, results) = self.once(records, attempt).await?;
+            let (records, results) = self.once(records, attempt, &answers).await?;
             if results.len() != records.len() {
                 let (made, had) = (results.len(), records.len());
                 return Err(NodeError::Bug(format!("{made} results for {had} records")));
@@ -117,6 +118,7 @@ impl Attempts {
         &self,
         records: Vec<Record>,
         attempt: u32,
+        answers: &Arc<Answers>,
     ) -> Result<(Vec<Record>, Vec<Result<Vec<Record>, Failure>>), NodeError> {
         let count = records.len();
         let meter = Arc::new(Meter::new(Arc::clone(&self.account.usage), self.hints.limit.clone()));
@@ -142,6 +144,7 @@ impl Attempts {
                     door: Arc::clone(&self.door),
                     attempt,
                     meter: Arc::clone(&meter),
+                    answers: Arc::clone(answers),
                 };
                 let call = async {
                     let pass = match &self.hints.limit {

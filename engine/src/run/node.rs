@@ -13,6 +13,7 @@ use crate::plan::Resolved;
 use crate::record::Record;
 use crate::report::Status;
 use crate::stage::{Failure, FailureKind, StageError};
+use crate::words::counted;
 
 /// A share of failures means nothing before so many records were seen.
 const SHARE_AFTER: u64 = 20;
@@ -176,9 +177,11 @@ impl Node {
             }
         };
         if failures > most {
-            let message = match self.hints.on_error {
-                OnError::Stop => format!("`on_error: stop`, and a record failed: {reason}"),
-                _ => format!("{failures} records failed, at most {most} may; the last: {reason}"),
+            let message = if self.hints.on_error == OnError::Stop {
+                format!("`on_error: stop`, and a record failed: {reason}")
+            } else {
+                let failed = counted(failures, "record");
+                format!("{failed} failed, at most {most} may; the last: {reason}")
             };
             self.control.end(Status::TooManyFailures { node: self.name.to_string(), message });
         }
@@ -192,8 +195,8 @@ impl Node {
             let most = share_of(share.0, report.received);
             if failures > most {
                 let message = format!(
-                    "{failures} of {} records failed, at most {}% may",
-                    report.received,
+                    "{failures} of {} failed, at most {}% may",
+                    counted(report.received, "record"),
                     share.0 * 100.0
                 );
                 self.control.end(Status::TooManyFailures { node: self.name.to_string(), message });
@@ -233,6 +236,9 @@ fn set_error(record: &mut Record, field: &str, mut error: Value) {
 
 fn error_object(node: &str, record: &Record, failure: &Failure, attempts: u32) -> Value {
     let mut error = json!({"node": node, "reason": failure.reason, "attempts": attempts});
+    if let Some(answer) = &failure.answer {
+        error["answer"] = json!(answer);
+    }
     if let Some(path) = &record.path {
         error["path"] = json!(&**path);
     }

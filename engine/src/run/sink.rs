@@ -7,10 +7,15 @@ use super::node::{Judged, Node, NodeError, blocking};
 use crate::record::Record;
 use crate::stage::{Failure, Sink, StageError};
 
-/// A sink whose inputs have ended; whether they brought all that there was.
-pub(crate) struct Written {
-    pub(crate) sink: Box<dyn Sink>,
-    pub(crate) whole: bool,
+/// How a sink came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Its inputs brought all that there was.
+    Whole,
+    /// They ended before their time.
+    Cut,
+    /// It could not write.
+    Broken,
 }
 
 /// Batches that one visit to the thread writes, when they are there.
@@ -20,14 +25,14 @@ pub(crate) async fn drive(
     mut node: Node,
     mut inlet: Inlet,
     mut sink: Box<dyn Sink>,
-) -> Result<Written, (Option<Box<dyn Sink>>, NodeError)> {
+) -> Result<(Box<dyn Sink>, Ending), (Option<Box<dyn Sink>>, NodeError)> {
     let batching = Batching::Full { size: node.hints.batch_size, wait: node.hints.batch_wait };
     loop {
         let (port, records) = match inlet.next(batching).await {
             Next::Batch(port, records) => (port, records),
             Next::End { whole } => {
                 node.end(whole).await;
-                return Ok(Written { sink, whole });
+                return Ok((sink, if whole { Ending::Whole } else { Ending::Cut }));
             }
         };
         let mut batches = vec![(port, node.admit(records).await)];

@@ -8,6 +8,7 @@ use super::account::Account;
 use super::control::Control;
 use super::line::Line;
 use super::node::{Node, NodeError, blocking};
+use super::sink::Ending;
 use super::start::Driven;
 use crate::record::Record;
 use crate::stage::{Failure, Found, Source};
@@ -45,7 +46,7 @@ pub(crate) async fn drive(mut node: Node, mut source: Box<dyn Source>, mut line:
         (source, line) = (back, rest);
         let Visit { records, rejects, done } = match visit {
             Ok(visit) => visit,
-            Err(error) => return (line.last.map(|last| (last.sink, false)), Some(error)),
+            Err(error) => return (line.last.map(|last| (last.sink, Ending::Broken)), Some(error)),
         };
         for (record, failure) in rejects {
             node.fail(record, &failure, 1).await;
@@ -75,12 +76,13 @@ async fn end(mut node: Node, mut line: Line, whole: bool) -> Driven {
         };
         line = back;
         if let Err(error) = finished {
-            return (line.last.map(|last| (last.sink, false)), Some(error));
+            return (line.last.map(|last| (last.sink, Ending::Broken)), Some(error));
         }
         line.send(Vec::new()).await;
     }
     node.end(whole).await;
-    (line.end(whole).await.map(|sink| (sink, whole)), None)
+    let ending = if whole { Ending::Whole } else { Ending::Cut };
+    (line.end(whole).await.map(|sink| (sink, ending)), None)
 }
 
 /// Pulls, and goes on pulling as long as everything can be dealt with here.

@@ -21,7 +21,8 @@ use super::control::Control;
 use super::edge::{Batching, EdgeCount, Inlet, Outlet, Writer, queue};
 use super::line::{self, Joint, Last, Line, Step};
 use super::node::{Node, NodeError};
-use super::{Run, Running, RunningEdge, broken, gather, pool, sink, source};
+use super::sink::Ending;
+use super::{Run, Running, RunningEdge, Watch, Writes, broken, gather, pool, sink, source};
 use crate::door::Door;
 use crate::plan::{Plan, PlanNode, joined_to, lines};
 use crate::stage::{Sink, Stage};
@@ -29,8 +30,8 @@ use crate::stage::{Sink, Stage};
 /// How a node ended.
 pub(super) struct NodeEnd {
     pub(super) node: usize,
-    /// A sink that waits for its last act, and whether its inputs were whole.
-    pub(super) sink: Option<(Box<dyn Sink>, bool)>,
+    /// A sink that waits for its last act.
+    pub(super) sink: Option<(Box<dyn Sink>, Ending)>,
     /// Whether it ended without counting what it held.
     pub(super) panicked: bool,
 }
@@ -89,7 +90,8 @@ pub(super) fn start(plan: Plan) -> Run {
         }
         tasks.push(spawn(parts, inlets[line[0].index()].take(), &door));
     }
-    Run { pipeline: plan.name, started: Instant::now(), nodes, edges, control, tasks: tasks.into() }
+    let watch = Watch { pipeline: plan.name, started: Instant::now(), nodes, edges, control };
+    Run { watch: Arc::new(watch), tasks }
 }
 
 /// A node of a line, about to be set to work.
@@ -118,8 +120,17 @@ fn lay_out(plan: &Plan) -> (Vec<Running>, Vec<RunningEdge>) {
             count: Arc::new(EdgeCount::default()),
         })
         .collect();
+    let of_rejects = of_rejects(plan);
     let nodes = plan.graph.node_indices().map(|index| {
         let node = &plan.graph[index];
+        let writes = match &node.stage {
+            Stage::Sink(sink) => Some(Writes {
+                to: sink.survey(),
+                files: !sink.targets().is_empty(),
+                rejects: of_rejects[index.index()],
+            }),
+            _ => None,
+        };
         Running {
             name: node.name.clone(),
             stage: node.uses.clone(),
@@ -130,9 +141,26 @@ fn lay_out(plan: &Plan) -> (Vec<Running>, Vec<RunningEdge>) {
                 .neighbors_directed(index, Direction::Incoming)
                 .map(petgraph::graph::NodeIndex::index)
                 .collect(),
+            writes,
         }
     });
     (nodes.collect(), edges)
+}
+
+/// Which nodes see nothing but rejects, at first hand or through maps.
+fn of_rejects(plan: &Plan) -> Vec<bool> {
+    let mut flags = vec![false; plan.graph.node_count()];
+    // A plan has no loop.
+    for index in petgraph::algo::toposort(&plan.graph, None).unwrap_or_default() {
+        let mut above = plan.graph.edges_directed(index, Direction::Incoming).peekable();
+        flags[index.index()] = above.peek().is_some()
+            && above.all(|edge| {
+                let stage = &plan.graph[edge.source()].stage;
+                let is_map = matches!(stage, Stage::Light(_) | Stage::Heavy(_) | Stage::Call(_));
+                edge.weight().output == Output::Failed || is_map && flags[edge.source().index()]
+            });
+    }
+    flags
 }
 
 type Outlets = Vec<(Outlet, Outlet)>;
@@ -212,8 +240,8 @@ fn spawn(parts: Vec<Part>, inlet: Option<Inlet>, door: &Arc<Door>) -> LineTask {
     LineTask(tokio::spawn(work))
 }
 
-/// A sink that waits for its last act, and whether its inputs were whole; and what went wrong.
-pub(super) type Driven = (Option<(Box<dyn Sink>, bool)>, Option<NodeError>);
+/// A sink that waits for its last act, and how it came to its end; and what went wrong.
+pub(super) type Driven = (Option<(Box<dyn Sink>, Ending)>, Option<NodeError>);
 
 /// Sets the nodes of a line to work, by the shape of the first.
 async fn drive(
@@ -261,8 +289,8 @@ async fn drive(
         (Stage::Gather(stage), Some(inlet)) => gather::drive(node, inlet, stage).await,
         (Stage::Sink(stage), Some(inlet)) => {
             return match sink::drive(node, inlet, stage).await {
-                Ok(written) => (Some((written.sink, written.whole)), None),
-                Err((sink, error)) => (sink.map(|sink| (sink, false)), Some(error)),
+                Ok(ended) => (Some(ended), None),
+                Err((sink, error)) => (sink.map(|sink| (sink, Ending::Broken)), Some(error)),
             };
         }
         (stage, None) => Err(NodeError::Bug(format!("{stage:?} has no input"))),

@@ -1,6 +1,7 @@
 //! What a report says, whatever the file that it is written to.
 
 use flow_engine::report::NodeReport;
+use flow_engine::words::counted;
 use serde::Serialize;
 
 use super::tally::{KindCount, MOST_KINDS, Tally};
@@ -224,14 +225,15 @@ fn remarks(tally: &Tally) -> Vec<String> {
         ));
     }
     if tally.uncounted_inputs > 0 {
-        remarks
-            .push(format!("{} records of further inputs are not listed", tally.uncounted_inputs));
+        let records = counted(tally.uncounted_inputs, "record");
+        remarks.push(format!("not listed: {records} of further inputs"));
     }
     if tally.unnamed_rejects > 0 {
-        remarks.push(format!("{} further rejects are not listed", tally.unnamed_rejects));
+        remarks.push(format!("not listed: {}", counted(tally.unnamed_rejects, "further reject")));
     }
     for (kind, count) in tally.kinds.iter().filter(|(_, count)| count.other_names > 0) {
-        remarks.push(format!("`{kind}`: {} entities with further names", count.other_names));
+        remarks
+            .push(format!("`{kind}`: {} with further names", counted(count.other_names, "entity")));
     }
     remarks
 }

@@ -74,9 +74,10 @@ impl Config for Report {
     fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
         let mut files: Vec<Target> = Vec::new();
         for to in self.to.0 {
-            let target = Target { path: build.path(&to), format: Format::of(&to)?, to };
+            let format = Format::of(&to)?;
+            let target = Target { path: build.path(&to), format, to: build.shown(&to) };
             if files.iter().any(|other| other.path == target.path) {
-                return Err(BuildError::setting("to", format!("names `{}` twice", target.to)));
+                return Err(BuildError::setting("to", format!("names `{to}` twice")));
             }
             files.push(target);
         }
@@ -126,7 +127,7 @@ impl Format {
 }
 
 struct Target {
-    /// As the user wrote it.
+    /// As it is shown.
     to: String,
     path: PathBuf,
     format: Format,

@@ -127,7 +127,7 @@ fn the_validation_finds_what_is_missing() {
             json!({"expect": ["kpi"]}),
             &whole,
             true,
-            &["every kind has data: 1 of 1 kinds have none: kpi", without],
+            &["every kind has data: 1 of 1 kind without data: kpi", without],
         ),
         (
             json!({}),
@@ -135,7 +135,7 @@ fn the_validation_finds_what_is_missing() {
             true,
             &[
                 without,
-                "every reject is named: 1 of 2 rejects came here with their reasons; nodes with rejects: read",
+                "every reject is named: 1 of 2 rejects came here, with reasons; nodes with rejects: read",
             ],
         ),
         (
@@ -144,7 +144,7 @@ fn the_validation_finds_what_is_missing() {
             false,
             &[
                 "every input has data or is rejected: 0 inputs: 0 with entities, 0 without any, 0 rejected",
-                "every reject is named: 0 of 1 rejects came here with their reasons; nodes with rejects: read",
+                "every reject is named: 0 of 1 reject came here, with reasons; nodes with rejects: read",
             ],
         ),
     ] {
@@ -167,7 +167,7 @@ fn the_verdict_is_said_once_in_a_line() {
         verdicts(json!({"to": to}), &["a.json"]),
         [Some("all 2 checks hold".to_owned()), None]
     );
-    let verdict = "1 of 3 checks hold; not that every kind has data: 1 of 2 kinds have none: kpi; \
+    let verdict = "1 of 3 checks hold; not that every kind has data: 1 of 2 kinds without data: kpi; \
                    not that every input has data or is rejected: 3 inputs: 2 with entities, 1 \
                    without any, 0 rejected; without any: c.json";
     assert_eq!(

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use flow_engine::report::NodeReport;
+use flow_engine::words::counted;
 
 use super::content::CheckRow;
 use super::tally::{InputCount, Tally};
@@ -33,10 +34,11 @@ fn filled(tally: &Tally, expect: &[String]) -> CheckRow {
     let has_data = |kind: &String| tally.kinds.get(kind).is_some_and(|kind| kind.entities > 0);
     let missing: Vec<&str> =
         expect.iter().filter(|kind| !has_data(kind)).map(String::as_str).collect();
+    let kinds = counted(expect.len() as u64, "kind");
     let detail = if missing.is_empty() {
-        format!("all {} kinds have data", expect.len())
+        format!("data of {kinds}")
     } else {
-        format!("{} of {} kinds have none: {}", missing.len(), expect.len(), listed(&missing))
+        format!("{} of {kinds} without data: {}", missing.len(), listed(&missing))
     };
     CheckRow { check: "every kind has data", passed: missing.is_empty(), detail }
 }
@@ -53,8 +55,8 @@ fn answered(tally: &Tally) -> CheckRow {
         .map(|(name, _)| name.as_str())
         .collect();
     let mut detail = format!(
-        "{} inputs: {with} with entities, {} without any, {rejected} rejected",
-        tally.inputs.len(),
+        "{}: {with} with entities, {} without any, {rejected} rejected",
+        counted(tally.inputs.len() as u64, "input"),
         without.len()
     );
     if !without.is_empty() {
@@ -71,13 +73,13 @@ fn listed(names: &[&str]) -> String {
 
 /// As many rejects came in at the port as the nodes count.
 fn named(tally: &Tally, nodes: &[NodeReport]) -> CheckRow {
-    let counted: u64 = nodes.iter().map(|node| node.rejected).sum();
+    let all: u64 = nodes.iter().map(|node| node.rejected).sum();
     let named = tally.rejects.values().sum::<u64>() + tally.unnamed_rejects;
-    let mut detail = format!("{named} of {counted} rejects came here with their reasons");
-    if named < counted {
+    let mut detail = format!("{named} of {} came here, with reasons", counted(all, "reject"));
+    if named < all {
         let nodes: Vec<&str> =
             nodes.iter().filter(|node| node.rejected > 0).map(|node| node.node.as_str()).collect();
         let _ = write!(detail, "; nodes with rejects: {}", nodes.join(", "));
     }
-    CheckRow { check: "every reject is named", passed: named >= counted, detail }
+    CheckRow { check: "every reject is named", passed: named >= all, detail }
 }

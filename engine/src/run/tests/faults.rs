@@ -5,7 +5,6 @@ use flow_dsl::scalar::Share;
 
 use super::*;
 use crate::report::Status;
-use crate::stage::FailureKind;
 
 const SECOND: fn(u64) -> Duration = |_| Duration::from_secs(1);
 
@@ -39,6 +38,22 @@ async fn a_reject_goes_to_failed_with_its_reason() {
     assert_eq!(records[0].get("error"), Some(&error));
     assert_eq!(report.rejects.len(), 10);
     assert_eq!(node(&report, "fails").reasons["a tenth"], 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reject_keeps_the_answer_that_was_of_no_use_up_to_a_bound() {
+    let mut graph = Graph::new();
+    let source = graph.node("source", numbers(1), hints(), &[]);
+    let long = format!("no é{}", "é".repeat(40_000));
+    let fails = light(move |_| Err(Failure::bad("not JSON").answer(&long)));
+    let fails = graph.node("fails", fails, hints(), &[source]);
+    let (dead, kept) = keep();
+    let dead = graph.node("dead", dead, hints(), &[]);
+    graph.edge(fails, Output::Failed, dead);
+    graph.run().await;
+    let records = kept.records.lock().unwrap();
+    let answer = records[0].get("error").unwrap()["answer"].as_str().unwrap();
+    assert!(answer.starts_with("no é") && answer.len() == 65_535, "{}", answer.len());
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,11 +143,7 @@ async fn the_servers_patience_is_kept_and_backoff_is_bounded() {
     let patient = |record: &Record, attempt| {
         if attempt == 1 {
             let patience = Some(Duration::from_secs(90));
-            Err(Failure {
-                reason: "wait".to_owned(),
-                kind: FailureKind::Transient,
-                retry_after: patience,
-            })
+            Err(Failure { retry_after: patience, ..Failure::transient("wait") })
         } else {
             Ok(vec![record.clone()])
         }

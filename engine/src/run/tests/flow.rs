@@ -44,7 +44,7 @@ async fn a_stuck_sink_lets_out_exactly_the_room_of_its_edge_and_what_is_in_work(
     tokio::time::sleep(Duration::from_mins(1)).await;
     // 3 batches of 2 in work, 7 on the edge, and 1 in the hand of the node above.
     assert_eq!(pulled.load(Ordering::Relaxed), 6 + 7 + 1);
-    let progress = run.progress();
+    let progress = run.watch.progress();
     assert_eq!((progress.nodes[2].queued, progress.nodes[2].in_flight), (7, 6));
     assert_eq!(progress.nodes[2].buffer, 7);
 }

@@ -127,10 +127,11 @@ async fn a_map_that_has_enough_stops_the_source() {
 async fn a_line_that_is_cancelled_stops_and_commits_nothing() {
     let (graph, kept) = line(u64::MAX, |_| Ok(Verdict::Drop), |_| Ok(()));
     let run = graph.start();
-    while run.progress().nodes[0].account.received < 1000 {
+    let watch = run.watch();
+    while watch.progress().nodes[0].account.received < 1000 {
         tokio::task::yield_now().await;
     }
-    run.cancel();
+    watch.cancel();
     let ended = tokio::time::timeout(Duration::from_mins(1), run.finish()).await;
     let report = ended.expect("the run ends");
     assert_eq!((report.status.clone(), kept.ends()), (Status::Cancelled, (0, 1)));

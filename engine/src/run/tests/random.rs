@@ -134,7 +134,7 @@ async fn every_random_graph_that_is_cancelled_ends_balanced_and_commits_nothing(
         let (graph, kept) = random_graph(&mut random);
         let run = graph.start();
         tokio::time::sleep(Duration::from_millis(random.u64(0..300))).await;
-        run.cancel();
+        run.watch.cancel();
         let ended = tokio::time::timeout(Duration::from_hours(1), run.finish()).await;
         let report = ended.unwrap_or_else(|_| panic!("seed {seed} hangs"));
         assert_eq!(report.imbalances(), Vec::<String>::new(), "seed {seed}");

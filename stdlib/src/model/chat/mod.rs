@@ -37,7 +37,6 @@ pub(crate) enum Turn {
     /// By us.
     User(String),
     /// By the model.
-    #[cfg_attr(not(test), expect(dead_code, reason = "said when a model is asked again"))]
     Model(String),
 }
 
@@ -147,11 +146,11 @@ impl Chat {
     #[expect(dead_code, reason = "asked when a plan says what a run will cost")]
     /// The tokens that a question and its answer will have, about.
     pub(crate) fn estimate(&self, ask: &Ask<'_>) -> Tokens {
-        self.tokens(&self.wire.body(&self.endpoint.model, ask))
+        self.tokens(&self.wire.body(&self.endpoint.model, ask).to_string())
     }
 
-    fn tokens(&self, body: &Value) -> Tokens {
-        let input = body.to_string().len() as u64 / BYTES_PER_TOKEN;
+    fn tokens(&self, body: &str) -> Tokens {
+        let input = body.len() as u64 / BYTES_PER_TOKEN;
         Tokens { input, cached: 0, output: self.wire.answer_tokens() }
     }
 
@@ -165,14 +164,19 @@ impl Chat {
         self.wire.sends_schema()
     }
 
-    /// Asks, once. The reply is the text that the model wrote, never empty.
+    /// Asks, once. The reply is the text that the model wrote, never empty. What an earlier attempt
+    /// was answered is not asked again.
     pub(crate) async fn ask(
         &self,
         ask: &Ask<'_>,
         context: &CallContext,
     ) -> Result<String, Failure> {
         let body = self.wire.body(&self.endpoint.model, ask);
-        let estimate = self.tokens(&body);
+        let question = body.to_string();
+        if let Some(answer) = context.answers.get(question.as_bytes()) {
+            return Ok(answer.to_string());
+        }
+        let estimate = self.tokens(&question);
         let used = self.wire.used();
         let request = Request { endpoint: &self.endpoint, body: &body, estimate, used };
         let answer = context.door.post_json(request, &context.meter).await?;
@@ -180,6 +184,7 @@ impl Chat {
         if text.trim().is_empty() {
             return Err(Failure::transient("the model's answer is empty"));
         }
+        context.answers.keep(question.as_bytes(), &text);
         Ok(text)
     }
 }

@@ -2,7 +2,7 @@
 
 use flow_engine::prelude::*;
 
-use super::{Ask, Operation, Structured, Tokens, Wire, count, cut_off, error_in, start};
+use super::{Ask, Operation, Structured, Tokens, Wire, count, cut_off, error_in};
 use crate::model::price::ModelPrice;
 use crate::model::provider::Provider;
 
@@ -104,7 +104,7 @@ impl Wire for OpenAi {
         if let Some(refusal) =
             choice["message"]["refusal"].as_str().filter(|words| !words.is_empty())
         {
-            return Err(Failure::bad(format!("the model refuses: {}", start(refusal))));
+            return Ok(refusal.to_owned());
         }
         match choice["finish_reason"].as_str() {
             Some("length") => Err(cut_off()),
@@ -200,10 +200,7 @@ mod tests {
                 json!({"error": {"message": "filtered", "code": "content_filter"}}),
                 Err("the server withheld the model's answer (content filter)"),
             ),
-            (
-                json!({"choices": [{"message": {"content": null, "refusal": "no"}}]}),
-                Err("the model refuses: no"),
-            ),
+            (json!({"choices": [{"message": {"content": null, "refusal": "no"}}]}), Ok("no")),
             (
                 stopped("length"),
                 Err("the model's answer was cut off at its most tokens; raise `max_tokens` of \

@@ -66,7 +66,7 @@ fn openai(answer: &Value) -> (Expected, Tokens) {
         "content_filter" => bad("content filter"),
         _ => match text(answer, "/choices/0/message/refusal") {
             "" => said(text(answer, "/choices/0/message/content")),
-            words => bad(&format!("refuses: {}", &words[..20])),
+            refusal => said(refusal),
         },
     };
     (expected, tokens)

@@ -85,8 +85,12 @@ async fn ask(server: &Server, exchange: &Exchange) -> (Result<Vec<String>, Failu
         secrets: &Secrets::new(&[key], "."),
     };
     let meter = Arc::new(Meter::new(Arc::new(UsageCount::default()), None));
-    let context =
-        CallContext { door: Door::new(&[]).into(), attempt: 1, meter: Arc::clone(&meter) };
+    let context = CallContext {
+        door: Door::new(&[]).into(),
+        attempt: 1,
+        meter: Arc::clone(&meter),
+        answers: Arc::default(),
+    };
     let made = match kind {
         Kind::Chat => {
             let turns = [Turn::User("Tell me a joke about OpenTelemetry".to_owned())];
