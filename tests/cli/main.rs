@@ -4,6 +4,7 @@
 
 mod check;
 mod doctor;
+mod embed;
 #[cfg(unix)]
 mod faults;
 mod folder;
@@ -12,5 +13,6 @@ mod interviews;
 mod model_server;
 mod models;
 mod plan;
+mod providers;
 mod run;
 mod together;

@@ -143,8 +143,8 @@ impl Chat {
         self.price_as_of
     }
 
-    #[expect(dead_code, reason = "asked when a plan says what a run will cost")]
     /// The tokens that a question and its answer will have, about.
+    #[expect(dead_code, reason = "asked when a plan says what a run will cost")]
     pub(crate) fn estimate(&self, ask: &Ask<'_>) -> Tokens {
         self.tokens(&self.wire.body(&self.endpoint.model, ask).to_string())
     }
