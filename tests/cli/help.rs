@@ -56,20 +56,21 @@ fn the_parameters_of_a_file_are_in_its_help() {
 }
 
 #[test]
-fn every_stage_has_a_manual() {
+fn every_stage_and_provider_has_a_manual() {
     let folder = Folder::new();
     let list = folder.flow("stages").out;
     let names: Vec<&str> = list
         .lines()
         .filter_map(|line| line.strip_prefix("  ")?.split_once("  "))
         .map(|(name, _)| name)
-        .filter(|name| !["rules", "openai"].contains(name))
         .collect();
-    assert!(names.contains(&"read"), "{list}");
+    assert!(names.contains(&"read") && names.contains(&"gemini"), "{list}");
     for name in names {
         let answer = folder.flow(&format!("stages {name}"));
         assert_eq!(answer.code, 0, "{name}: {}", answer.err);
-        assert!(answer.out.contains("settings, under `with:`"), "{name}: {}", answer.out);
+        assert!(answer.out.starts_with(&format!("{name} (")), "{name}: {}", answer.out);
+        let has_settings = answer.out.contains("\nsettings, ");
+        assert_eq!(has_settings, name != "rules", "{name}: {}", answer.out);
     }
 }
 

@@ -5,7 +5,9 @@
 mod annotator;
 mod check;
 mod doctor;
+mod embed;
 mod extraction;
+#[cfg(unix)]
 mod faults;
 mod folder;
 mod help;
@@ -13,5 +15,6 @@ mod interviews;
 mod model_server;
 mod models;
 mod plan;
+mod providers;
 mod run;
 mod together;

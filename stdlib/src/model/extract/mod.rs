@@ -19,6 +19,7 @@ use flow_engine::prelude::*;
 use super::carry::Carry;
 use super::chat::Chat;
 use super::entity::{FIELDS, Origin};
+use super::input;
 use super::rules::Rules;
 use super::schema;
 use chat::{ByChat, Reading};
@@ -29,8 +30,8 @@ use talk::Manners;
 /// Finds the entities of a schema in each record's text; each becomes a record of its own.
 ///
 /// The model is one of those declared under `models`. `provider: rules` needs no network and no
-/// key: it goes by the cue phrases, patterns and word lists of the schema. `provider: openai` asks
-/// a chat model.
+/// key: it goes by the cue phrases, patterns and word lists of the schema. The other providers
+/// are chat models.
 ///
 /// An entity has the fields `id`, `kind`, `name`, `fields` (what its kind asks, null where nothing
 /// is known), `quote` (the sentence that says it), `start` and `end` (where the quote stands in the
@@ -227,16 +228,7 @@ pub(crate) struct Input {
 impl Input {
     /// The text to read.
     pub(crate) fn text(&self, record: &Record) -> Result<String, Failure> {
-        let is = match self.text.value(record)? {
-            Value::String(text) if !text.trim().is_empty() => return Ok(text),
-            Value::String(_) => "is empty",
-            Value::Null => "is null, not a text",
-            Value::Bool(_) => "is true or false, not a text",
-            Value::Number(_) => "is a number, not a text",
-            Value::Array(_) => "is a list, not a text",
-            Value::Object(_) => "is an object, not a text",
-        };
-        Err(Failure::bad(format!("`{}` {is}", self.text.text())))
+        input::text(&self.text, record)
     }
 
     /// What its entities have besides.
