@@ -1,9 +1,10 @@
-//! `flow stages`: the list of stages, and the manual of each, from its doc comments and its schema.
+//! `flow stages`: the list of stages and of model providers, and the manual of each, from its doc
+//! comments and its schema.
 
 use std::fmt::Write as _;
 
 use clap::ArgMatches;
-use flow_dsl::catalog::{Catalog, Shape, StageSpec};
+use flow_dsl::catalog::{Catalog, ProviderSpec, Shape, StageSpec};
 use flow_dsl::suggest;
 use flow_stdlib::REGISTRY;
 use serde_json::Value;
@@ -20,7 +21,10 @@ pub(crate) fn stages(matches: &ArgMatches) -> Result<Exit, Trouble> {
         None => list(&catalog),
         Some(name) => match catalog.stage(name) {
             Some(stage) => manual(stage),
-            None => return Err(unknown(&catalog, name)),
+            None => match catalog.provider(name) {
+                Some(provider) => provider_manual(provider),
+                None => return Err(unknown(&catalog, name)),
+            },
         },
     };
     terminal::out(&text)?;
@@ -28,7 +32,8 @@ pub(crate) fn stages(matches: &ArgMatches) -> Result<Exit, Trouble> {
 }
 
 fn unknown(catalog: &Catalog, name: &str) -> Trouble {
-    let names = catalog.stages.iter().map(|stage| stage.name);
+    let providers = catalog.providers.iter().map(|provider| provider.name);
+    let names = catalog.stages.iter().map(|stage| stage.name).chain(providers);
     let help = suggest::closest(name, names).map_or_else(
         || "`flow stages` lists those that there are.".to_owned(),
         |close| format!("Did you mean `{close}`?"),
@@ -89,6 +94,21 @@ fn manual(stage: &StageSpec) -> String {
     let settings = settings(&stage.settings);
     if !settings.is_empty() {
         let _ = write!(text, "\nsettings, under `with:`\n{settings}");
+    }
+    text
+}
+
+fn provider_manual(provider: &ProviderSpec) -> String {
+    let mut text = format!("{} (model provider)\n\n{}\n", provider.name, provider.doc.trim());
+    if let Some(secret) = provider.secret {
+        let _ = writeln!(
+            text,
+            "\nIts key is the secret `{secret}`, where the file declares one, or what `key:` names."
+        );
+    }
+    let settings = settings(&provider.settings);
+    if !settings.is_empty() {
+        let _ = write!(text, "\nsettings, beside `provider:`, `limit:` and `key:`\n{settings}");
     }
     text
 }

@@ -164,10 +164,16 @@ fn stems(folder: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_stage_has_a_page_that_says_what_the_code_says() {
-    let mut names: Vec<String> =
-        flow_stdlib::REGISTRY.stages.iter().map(|stage| stage.name.to_owned()).collect();
-    names.sort();
+fn every_stage_and_provider_has_a_page_that_says_what_the_code_says() {
+    let catalog = flow_stdlib::REGISTRY.catalog();
+    pages("docs/stages", catalog.stages.iter().map(|stage| stage.name));
+    pages("docs/providers", catalog.providers.iter().map(|provider| provider.name));
+}
+
+/// The pages of a folder are what `flow stages` says of these names, and no others.
+fn pages<'a>(folder: &str, names: impl Iterator<Item = &'a str>) {
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
     let bless = std::env::var_os("FLOW_BLESS").is_some();
     for name in &names {
         let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_flow"))
@@ -175,13 +181,13 @@ fn every_stage_has_a_page_that_says_what_the_code_says() {
             .output()
             .expect("flow runs");
         assert!(output.status.success(), "flow stages {name}");
-        let page = root().join("docs/stages").join(format!("{name}.md"));
+        let page = root().join(folder).join(format!("{name}.md"));
         if bless {
-            fs::create_dir_all(root().join("docs/stages")).expect("the folder of pages");
+            fs::create_dir_all(root().join(folder)).expect("the folder of pages");
             fs::write(&page, &output.stdout).expect("the page");
         }
         let written = fs::read(&page).unwrap_or_default();
         assert!(written == output.stdout, "{} is stale: FLOW_BLESS=1 cargo test", relative(&page));
     }
-    assert_eq!(stems("docs/stages"), names);
+    assert_eq!(stems(folder), names);
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::door::{Door, Price};
-use crate::preview::Band;
+use crate::door::Door;
+pub use crate::preview::{Asked, Estimate};
 use crate::record::Record;
 use crate::report::NodeReport;
 
@@ -244,6 +244,17 @@ pub trait Call: Send + Sync {
         1
     }
 
+    /// The named limit that each of its calls waits for by itself, so that its attempts need not.
+    fn limit(&self) -> Option<&str> {
+        None
+    }
+
+    /// What a model would be asked about a record, before it has answered anything.
+    fn questions(&self, record: &Record) -> Result<Vec<Question>, Failure> {
+        let _ = record;
+        Ok(Vec::new())
+    }
+
     /// What a plan should say of it: how many calls a record takes, and why.
     fn notes(&self) -> Vec<String> {
         Vec::new()
@@ -255,45 +266,15 @@ pub trait Call: Send + Sync {
     }
 }
 
-/// A model that a [`Call`] asks.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Asked {
-    /// As the file calls it.
-    pub name: String,
-    /// As its server calls it.
-    pub model: String,
-    /// What its tokens cost, when that is known.
-    pub price: Option<Price>,
-    /// The day for which the price holds, when it is not the file that says it.
-    pub price_as_of: Option<&'static str>,
-    /// The named limit that its calls wait for.
-    pub limit: Option<String>,
-    /// The most tokens of an answer, when its server is told them.
-    pub most_output: Option<u64>,
-    /// How the tokens that are sent are counted.
-    pub counted: &'static str,
-    /// The share by which that count may be off.
-    pub counting_error: f64,
-}
-
-/// What calls are thought to use.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Estimate {
-    /// Calls.
-    pub calls: u64,
-    /// Tokens sent.
-    pub input_tokens: u64,
-    /// Tokens received.
-    pub output_tokens: Band<u64>,
-}
-
-impl std::ops::AddAssign for Estimate {
-    fn add_assign(&mut self, other: Self) {
-        self.calls += other.calls;
-        self.input_tokens += other.input_tokens;
-        self.output_tokens.low += other.output_tokens.low;
-        self.output_tokens.high += other.output_tokens.high;
-    }
+/// The first question of a conversation with a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// What the model is and what it is to do.
+    pub system: String,
+    /// What it is to work on.
+    pub user: String,
+    /// The JSON Schema of the answer.
+    pub schema: serde_json::Value,
 }
 
 /// What a [`Call`] may use for one attempt.

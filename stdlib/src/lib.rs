@@ -19,6 +19,7 @@ macro_rules! declare_stages {
 }
 
 declare_stages! {
+    model::Embed,
     model::Extract,
     read::Read,
     quality::Filter,

@@ -1,6 +1,9 @@
 //! `flow doctor FILE`: what the file needs, and whether it is there.
 
+use std::time::Duration;
+
 use crate::folder::{Folder, SMALL};
+use crate::model_server::{ModelServer, Reply};
 
 #[test]
 fn the_doctor_says_what_a_file_lacks() {
@@ -25,4 +28,24 @@ fn the_doctor_says_what_a_file_lacks() {
     }
     let reach = folder.flow("doctor small.yaml");
     assert_eq!((reach.code, reach.err.as_str()), (0, ""), "{}", reach.out);
+}
+
+#[test]
+fn the_doctor_reaches_every_provider() {
+    let server = ModelServer::start(|_, _| (Duration::ZERO, Reply::error(404, "not here")));
+    let folder = Folder::small();
+    let base = format!("http://{}", server.address);
+    let model = |name: &&str| {
+        format!("  {name}: {{provider: {name}, model: m, base_url: \"{base}/{name}\"}}\n")
+    };
+    let providers = ["openai", "anthropic", "gemini", "ollama"];
+    let declared: String = providers.iter().map(model).collect();
+    let declared = format!("models:\n{declared}stages:\n");
+    folder.file("all.yaml", SMALL.replace("stages:\n", &declared));
+    let answer = folder.flow("doctor all.yaml");
+    assert_eq!((answer.code, server.calls()), (0, 4), "{}{}", answer.out, answer.err);
+    for name in providers {
+        let line = format!("{base}/{name} answers");
+        assert!(answer.out.contains(&line), "{line}: {}", answer.out);
+    }
 }

@@ -5,7 +5,8 @@ use crate::folder::Folder;
 #[test]
 fn help_teaches_every_command() {
     let folder = Folder::new();
-    for command in ["", "run", "check", "plan", "graph", "stages", "doctor", "completions"] {
+    for command in ["", "run", "check", "plan", "graph", "show", "stages", "doctor", "completions"]
+    {
         let answer = folder.flow(&format!("{command} --help"));
         assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{command}");
         let name = if command.is_empty() { "flow" } else { command };
@@ -55,20 +56,21 @@ fn the_parameters_of_a_file_are_in_its_help() {
 }
 
 #[test]
-fn every_stage_has_a_manual() {
+fn every_stage_and_provider_has_a_manual() {
     let folder = Folder::new();
     let list = folder.flow("stages").out;
     let names: Vec<&str> = list
         .lines()
         .filter_map(|line| line.strip_prefix("  ")?.split_once("  "))
         .map(|(name, _)| name)
-        .filter(|name| !["rules", "openai"].contains(name))
         .collect();
-    assert!(names.contains(&"read"), "{list}");
+    assert!(names.contains(&"read") && names.contains(&"gemini"), "{list}");
     for name in names {
         let answer = folder.flow(&format!("stages {name}"));
         assert_eq!(answer.code, 0, "{name}: {}", answer.err);
-        assert!(answer.out.contains("settings, under `with:`"), "{name}: {}", answer.out);
+        assert!(answer.out.starts_with(&format!("{name} (")), "{name}: {}", answer.out);
+        let has_settings = answer.out.contains("\nsettings, ");
+        assert_eq!(has_settings, name != "rules", "{name}: {}", answer.out);
     }
 }
 

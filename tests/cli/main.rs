@@ -2,8 +2,11 @@
 
 #![expect(clippy::expect_used, reason = "a test stops at the first thing that is off")]
 
+mod annotator;
 mod check;
 mod doctor;
+mod embed;
+mod extraction;
 #[cfg(unix)]
 mod faults;
 mod folder;
@@ -13,5 +16,6 @@ mod model_server;
 mod models;
 mod money;
 mod plan;
+mod providers;
 mod run;
 mod together;

@@ -1,9 +1,9 @@
-//! A model on loopback: speaks the OpenAI chat wire format over HTTP/1.1, with chosen latency and
-//! faults. It counts what it is asked and how much at once. It ends with the process.
+//! A model on loopback: speaks HTTP/1.1, and the OpenAI chat wire format unless told otherwise,
+//! with chosen latency and faults. It counts what it is asked and how much at once. It ends with the process.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -24,6 +24,11 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
+    /// A success with this body.
+    pub(crate) fn json(body: &Value) -> Self {
+        Self::Answer(200, Vec::new(), body.to_string().into_bytes())
+    }
+
     /// A successful chat completion with this content; tokens are counted as words.
     pub(crate) fn content(content: &str) -> Self {
         let words = content.split_whitespace().count();
@@ -38,7 +43,7 @@ impl Reply {
             }],
             "usage": {"prompt_tokens": 100, "completion_tokens": words, "total_tokens": 100 + words},
         });
-        Self::Answer(200, Vec::new(), body.to_string().into_bytes())
+        Self::json(&body)
     }
 
     /// An error as servers of this format send it.
@@ -77,6 +82,8 @@ struct State {
     calls: AtomicUsize,
     at_once: AtomicUsize,
     most_at_once: AtomicUsize,
+    /// The first line and the headers of the last call, in lower case.
+    head: Mutex<String>,
 }
 
 impl ModelServer {
@@ -90,6 +97,7 @@ impl ModelServer {
             calls: AtomicUsize::new(0),
             at_once: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
+            head: Mutex::default(),
         });
         let (tell, told) = std::sync::mpsc::channel();
         let shared = Arc::clone(&state);
@@ -116,6 +124,11 @@ impl ModelServer {
         format!("http://{}/v1", self.address)
     }
 
+    /// The first line and the headers of the last call, in lower case.
+    pub(crate) fn head(&self) -> String {
+        self.state.head.lock().expect("no panic").clone()
+    }
+
     /// Calls so far.
     pub(crate) fn calls(&self) -> usize {
         self.state.calls.load(Ordering::SeqCst)
@@ -131,7 +144,8 @@ impl ModelServer {
 async fn serve(mut stream: TcpStream, state: Arc<State>) {
     let _ = stream.set_nodelay(true);
     let mut input = Vec::new();
-    while let Some(body) = read_call(&mut stream, &mut input).await {
+    while let Some((asked, body)) = read_call(&mut stream, &mut input).await {
+        *state.head.lock().expect("no panic") = asked;
         let nth = state.calls.fetch_add(1, Ordering::SeqCst);
         let now = state.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         state.most_at_once.fetch_max(now, Ordering::SeqCst);
@@ -160,8 +174,8 @@ fn head(status: u16, headers: &[(&str, String)], length: usize) -> String {
     format!("{head}{}content-length: {length}\r\n\r\n", further.concat())
 }
 
-/// The JSON body of the next call; nothing when the connection is closed.
-async fn read_call(stream: &mut TcpStream, input: &mut Vec<u8>) -> Option<Value> {
+/// The head and the JSON body of the next call; nothing when the connection is closed.
+async fn read_call(stream: &mut TcpStream, input: &mut Vec<u8>) -> Option<(String, Value)> {
     loop {
         if let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&input[..end]).to_lowercase();
@@ -174,7 +188,7 @@ async fn read_call(stream: &mut TcpStream, input: &mut Vec<u8>) -> Option<Value>
             if input.len() >= start + length {
                 let body = serde_json::from_slice(&input[start..start + length]);
                 input.drain(..start + length);
-                return Some(body.unwrap_or(Value::Null));
+                return Some((head, body.unwrap_or(Value::Null)));
             }
         }
         let mut piece = vec![0; 16 * 1024];

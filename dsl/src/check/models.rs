@@ -10,7 +10,7 @@ use crate::suggest::closest;
 use crate::tree::{Entry, Node, Value};
 
 /// Providers of the language that this version cannot ask.
-const LATER: &[&str] = &["anthropic", "gemini", "ollama", "azure", "bedrock", "local", "minilm"];
+const LATER: &[&str] = &["azure", "bedrock", "local", "minilm"];
 
 impl Checker<'_> {
     pub(super) fn models(&mut self, root: &Node) -> Vec<Model> {

@@ -1,12 +1,14 @@
 //! What a run would meet, found out by running the part of it that calls nobody and writes nothing.
 
 mod cut;
+mod need;
 mod predict;
 #[cfg(test)]
 mod tests;
 mod time;
 
-pub use predict::{Band, Basis, Foreseen, Need, Prediction, predict};
+pub use need::{Asked, Band, Estimate};
+pub use predict::{Basis, Foreseen, Need, Prediction, predict};
 pub use time::{Binds, Bottleneck, FIRST_TOKEN, TOKENS_PER_SECOND};
 
 use std::sync::{Arc, Mutex, PoisonError};

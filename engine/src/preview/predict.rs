@@ -7,27 +7,11 @@ use petgraph::graph::NodeIndex;
 use serde::Serialize;
 
 use super::time::{Bottleneck, Load, loads};
-use super::{PreviewError, cut, look};
+use super::{Asked, Band, Estimate, PreviewError, cut, look};
 use crate::door::{Money, Tokens};
 use crate::plan::{Plan, PlanNode};
 use crate::record::Record;
-use crate::stage::{Asked, Call, Estimate, Gather, Pull, Source, Stage, StageError, Survey};
-
-/// A quantity that lies between two others.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Band<T> {
-    /// At least.
-    pub low: T,
-    /// At most.
-    pub high: T,
-}
-
-impl<T> Band<T> {
-    /// The same of both ends.
-    pub fn map<U>(self, change: impl Fn(T) -> U) -> Band<U> {
-        Band { low: change(self.low), high: change(self.high) }
-    }
-}
+use crate::stage::{Call, Gather, Pull, Source, Stage, StageError, Survey};
 
 /// What a run would need.
 #[derive(Debug, Clone, PartialEq, Serialize)]

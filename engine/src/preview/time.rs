@@ -7,7 +7,8 @@ use flow_dsl::pipeline::Limit;
 use flow_dsl::scalar::Rate;
 use serde::Serialize;
 
-use super::predict::{Band, Caller, Foreseen, Need};
+use super::Band;
+use super::predict::{Caller, Foreseen, Need};
 
 /// Seconds of a call before its first token, at a quick server and at a slow one.
 pub const FIRST_TOKEN: Band<f64> = Band { low: 0.3, high: 2.0 };

@@ -122,7 +122,11 @@ impl Attempts {
         answers: &Arc<Answers>,
     ) -> Result<(Vec<Record>, Vec<Result<Vec<Record>, Failure>>), NodeError> {
         let count = records.len();
-        let meter = Meter::new(Arc::clone(&self.account.usage), self.hints.limit.clone());
+        let held = match &self.work {
+            Work::Call(stage) if stage.limit() == self.hints.limit.as_deref() => None,
+            _ => self.hints.limit.clone(),
+        };
+        let meter = Meter::new(Arc::clone(&self.account.usage), held.clone());
         let meter = Arc::new(meter.of(&self.node));
         let time = self.hints.time_of(attempt);
         let late = || {
@@ -151,7 +155,7 @@ impl Attempts {
                     answers: Arc::clone(answers),
                 };
                 let call = async {
-                    let pass = match &self.hints.limit {
+                    let pass = match &held {
                         Some(limit) => self.door.enter(limit, 0, &meter).await,
                         None => Ok(None),
                     };

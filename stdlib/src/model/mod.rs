@@ -3,8 +3,10 @@
 mod carry;
 mod chat;
 mod confidence;
+mod embed;
 mod entity;
 mod extract;
+mod input;
 mod name;
 mod phrases;
 mod plain;
@@ -19,10 +21,15 @@ mod value;
 use flow_dsl::catalog::ProviderSpec;
 use flow_engine::prelude::json;
 
+use chat::{Anthropic, Gemini, Ollama, OpenAi};
+use provider::spec;
+
+pub(crate) use embed::Embed;
 pub(crate) use extract::Extract;
 
 /// The models that a file may declare.
-pub(crate) const PROVIDERS: &[fn() -> ProviderSpec] = &[rules_spec, chat::PROVIDERS[0]];
+pub(crate) const PROVIDERS: &[fn() -> ProviderSpec] =
+    &[rules_spec, spec::<Anthropic>, spec::<Gemini>, spec::<Ollama>, spec::<OpenAi>];
 
 /// The embedded default: deterministic, no key, no network.
 fn rules_spec() -> ProviderSpec {
@@ -36,5 +43,7 @@ fn rules_spec() -> ProviderSpec {
     }
 }
 
+#[cfg(test)]
+mod replay_tests;
 #[cfg(test)]
 mod tests;

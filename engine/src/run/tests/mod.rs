@@ -1,5 +1,6 @@
 //! Facts about the engine, in paused time, with stages made for it.
 
+mod batches;
 mod ends;
 mod faults;
 mod flow;

@@ -1,9 +1,11 @@
 //! Chat models: one question and one reply, whatever the provider's wire format.
 
-mod count;
+mod anthropic;
+pub(super) mod counter;
+mod gemini;
+mod ollama;
 mod openai;
 
-use flow_dsl::catalog::ProviderSpec;
 use flow_dsl::pipeline::Model;
 use flow_engine::door::{Endpoint, Operation, Request, Tokens};
 use flow_engine::prelude::*;
@@ -11,16 +13,17 @@ use flow_engine::preview::Band;
 use flow_engine::stage::{Asked, Estimate};
 
 use super::provider::{self, Provider};
-use count::Counter;
-use openai::OpenAi;
+use counter::Counter;
+
+pub(super) use anthropic::Anthropic;
+pub(super) use gemini::Gemini;
+pub(super) use ollama::Ollama;
+pub(super) use openai::OpenAi;
 
 /// Bytes that make about one token.
 const BYTES_PER_TOKEN: u64 = 4;
 /// Characters of what a server or model wrote that go into a reason.
 const SHOWN: usize = 120;
-
-/// The chat models that a file may declare.
-pub(crate) const PROVIDERS: &[fn() -> ProviderSpec] = &[provider::spec::<OpenAi>];
 
 /// A question.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +43,37 @@ pub(crate) enum Turn {
     User(String),
     /// By the model.
     Model(String),
+}
+
+/// How a server is made to answer in JSON.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Structured {
+    /// By the schema of the answer: it can give nothing else.
+    #[default]
+    JsonSchema,
+    /// By the promise of some JSON object; its form stands in the prompt.
+    JsonObject,
+    /// By the prompt alone.
+    None,
+}
+
+impl Ask<'_> {
+    /// What was said so far.
+    fn said(&self) -> Vec<Value> {
+        let message = |turn: &Turn| {
+            let (role, content) = turn.parts();
+            json!({"role": role, "content": content})
+        };
+        self.turns.iter().map(message).collect()
+    }
+
+    /// What was said so far, after what the model is told.
+    fn messages(&self) -> Vec<Value> {
+        let mut messages = vec![json!({"role": "system", "content": self.system})];
+        messages.extend(self.said());
+        messages
+    }
 }
 
 impl Turn {
@@ -113,6 +147,9 @@ impl Chat {
 
     fn one(model: &Model, build: &Build<'_>) -> Result<Self, BuildError> {
         match model.provider.value.as_str() {
+            Anthropic::NAME => Self::of::<Anthropic>(model, build),
+            Gemini::NAME => Self::of::<Gemini>(model, build),
+            Ollama::NAME => Self::of::<Ollama>(model, build),
             OpenAi::NAME => Self::of::<OpenAi>(model, build),
             other => {
                 let message = format!("`{}` is of `{other}`, which cannot chat", model.name.value);
@@ -144,6 +181,11 @@ impl Chat {
     pub(crate) fn at(&self, context: &CallContext) -> &Self {
         let step = context.step.and_then(|step| self.steps.get(step));
         step.and_then(Option::as_ref).unwrap_or(self)
+    }
+
+    /// Where its calls go, under which limit and at what price.
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// All who may be asked, this one first.
@@ -221,6 +263,37 @@ impl Chat {
     }
 }
 
+/// The temperature of models that are to say the same each time.
+#[expect(clippy::unnecessary_wraps, reason = "the default of an optional setting")]
+const fn cool() -> Option<f64> {
+    Some(0.0)
+}
+
+/// A number of tokens; none where the server does not say.
+pub(in crate::model) fn count(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_default()
+}
+
+/// The error that a server answers with although it calls the call a success.
+pub(in crate::model) fn error_in(answer: &Value) -> Option<Failure> {
+    let error = answer.get("error").filter(|error| !error.is_null())?;
+    if error["code"] == "content_filter" {
+        return Some(Failure::bad("the server withheld the model's answer (content filter)"));
+    }
+    let message = error.get("message").unwrap_or(error);
+    let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
+    let message = start(&message);
+    Some(Failure::transient(format!("the server answers with an error: {message}")))
+}
+
+/// The answer is longer than it may be.
+fn cut_off() -> Failure {
+    Failure::bad(
+        "the model's answer was cut off at its most tokens; raise `max_tokens` of the model, or \
+         cut the text into chunks",
+    )
+}
+
 /// The beginning of a text, in one line.
 pub(crate) fn start(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -230,3 +303,6 @@ pub(crate) fn start(text: &str) -> String {
         None => words,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use flow_engine::prelude::*;
 
-use super::{Ask, Operation, Tokens, Wire, start};
+use super::{Ask, Operation, Structured, Tokens, Wire, count, cut_off, error_in};
 use crate::model::price::ModelPrice;
 use crate::model::provider::Provider;
 
@@ -28,7 +28,7 @@ pub(crate) struct OpenAi {
     #[serde(default = "hosted")]
     base_url: String,
     /// How freely it words its answer, from 0 to 2; `null` sends none, as some models want it.
-    #[serde(default = "cool")]
+    #[serde(default = "super::cool")]
     temperature: Option<f64>,
     /// The most tokens of an answer; without it, the server decides.
     #[serde(default)]
@@ -42,26 +42,8 @@ pub(crate) struct OpenAi {
     price: Option<ModelPrice>,
 }
 
-/// How a server is made to answer in JSON.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Structured {
-    /// By the schema of the answer: it can give nothing else.
-    #[default]
-    JsonSchema,
-    /// By the promise of some JSON object; its form stands in the prompt.
-    JsonObject,
-    /// By the prompt alone.
-    None,
-}
-
 fn hosted() -> String {
     HOSTED.to_owned()
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the default of an optional setting")]
-const fn cool() -> Option<f64> {
-    Some(0.0)
 }
 
 impl Provider for OpenAi {
@@ -91,12 +73,7 @@ impl Provider for OpenAi {
 
 impl Wire for OpenAi {
     fn body(&self, model: &str, ask: &Ask<'_>) -> Value {
-        let mut messages = vec![json!({"role": "system", "content": ask.system})];
-        messages.extend(ask.turns.iter().map(|turn| {
-            let (role, content) = turn.parts();
-            json!({"role": role, "content": content})
-        }));
-        let mut body = json!({"model": model, "messages": messages});
+        let mut body = json!({"model": model, "messages": ask.messages()});
         if let Some(temperature) = self.temperature {
             body["temperature"] = json!(temperature);
         }
@@ -117,7 +94,25 @@ impl Wire for OpenAi {
     }
 
     fn reply(&self, answer: &Value) -> Result<String, Failure> {
-        reply(answer)
+        if let Some(failure) = error_in(answer) {
+            return Err(failure);
+        }
+        let choice = &answer["choices"][0];
+        if choice.is_null() {
+            return Err(Failure::transient("the server's answer holds no choice"));
+        }
+        if let Some(refusal) =
+            choice["message"]["refusal"].as_str().filter(|words| !words.is_empty())
+        {
+            return Ok(refusal.to_owned());
+        }
+        match choice["finish_reason"].as_str() {
+            Some("length") => Err(cut_off()),
+            Some("content_filter") => {
+                Err(Failure::bad("the server withheld the model's answer (content filter)"))
+            }
+            _ => Ok(text(&choice["message"]["content"])),
+        }
     }
 
     fn used(&self) -> fn(&Value) -> Tokens {
@@ -137,33 +132,6 @@ impl Wire for OpenAi {
     }
 }
 
-fn reply(answer: &Value) -> Result<String, Failure> {
-    let error = &answer["error"];
-    if !error.is_null() {
-        let message = error.get("message").unwrap_or(error);
-        let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
-        let message = start(&message);
-        return Err(Failure::transient(format!("the server answers with an error: {message}")));
-    }
-    let choice = &answer["choices"][0];
-    if choice.is_null() {
-        return Err(Failure::transient("the server's answer holds no choice"));
-    }
-    if let Some(refusal) = choice["message"]["refusal"].as_str().filter(|words| !words.is_empty()) {
-        return Ok(refusal.to_owned());
-    }
-    match choice["finish_reason"].as_str() {
-        Some("length") => Err(Failure::bad(
-            "the model's answer was cut off at its most tokens; raise `max_tokens` of the model, \
-             or cut the text into chunks",
-        )),
-        Some("content_filter") => {
-            Err(Failure::bad("the server withheld the model's answer (content filter)"))
-        }
-        _ => Ok(text(&choice["message"]["content"])),
-    }
-}
-
 /// A text, or a list of parts with a text each.
 fn text(content: &Value) -> String {
     match content {
@@ -177,7 +145,6 @@ fn text(content: &Value) -> String {
 
 fn used(answer: &Value) -> Tokens {
     let usage = &answer["usage"];
-    let count = |value: &Value| value.as_u64().unwrap_or_default();
     Tokens {
         input: count(&usage["prompt_tokens"]),
         cached: count(&usage["prompt_tokens_details"]["cached_tokens"]),
@@ -188,26 +155,11 @@ fn used(answer: &Value) -> Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::chat::Turn;
-    use flow_engine::stage::FailureKind;
-
-    fn model(more: &Value) -> OpenAi {
-        let mut settings = json!({"model": "m"});
-        for (name, value) in more.as_object().unwrap() {
-            settings[name] = value.clone();
-        }
-        serde_json::from_value(settings).unwrap()
-    }
-
-    fn body(more: &Value) -> Value {
-        let turns = [Turn::User("hello".to_owned())];
-        let ask = Ask { system: "be brief", turns: &turns, schema: &json!({"type": "object"}) };
-        model(more).body("m", &ask)
-    }
+    use crate::model::chat::tests::{asked, judged};
 
     #[test]
     fn the_request_is_what_a_strict_server_takes() {
-        insta::assert_json_snapshot!(body(&json!({"max_tokens": 500})));
+        insta::assert_json_snapshot!(asked::<OpenAi>(&json!({"max_tokens": 500})));
     }
 
     #[test]
@@ -224,7 +176,11 @@ mod tests {
             ),
             (json!({"structured": "none"}), "response_format", json!(null)),
         ] {
-            assert_eq!(body(&more).get(name).cloned().unwrap_or_default(), expected, "{more}");
+            assert_eq!(
+                asked::<OpenAi>(&more).get(name).cloned().unwrap_or_default(),
+                expected,
+                "{more}"
+            );
         }
     }
 
@@ -244,6 +200,10 @@ mod tests {
                 json!({"error": {"message": "overloaded"}}),
                 Err("again: the server answers with an error: overloaded"),
             ),
+            (
+                json!({"error": {"message": "filtered", "code": "content_filter"}}),
+                Err("the server withheld the model's answer (content filter)"),
+            ),
             (json!({"choices": [{"message": {"content": null, "refusal": "no"}}]}), Ok("no")),
             (
                 stopped("length"),
@@ -255,10 +215,7 @@ mod tests {
                 Err("the server withheld the model's answer (content filter)"),
             ),
         ] {
-            let reply = reply(&answer).map_err(|failure| match failure.kind {
-                FailureKind::Transient => format!("again: {}", failure.reason),
-                _ => failure.reason,
-            });
+            let reply = judged::<OpenAi>(&answer);
             assert_eq!(reply.as_deref().map_err(String::as_str), expected, "{answer}");
         }
     }

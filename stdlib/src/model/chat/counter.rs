@@ -31,14 +31,14 @@ enum Way {
 
 /// Counts tokens for one model.
 #[derive(Debug)]
-pub(super) struct Counter {
+pub(in crate::model) struct Counter {
     way: Way,
     kept: Mutex<HashMap<u64, u64>>,
 }
 
 impl Counter {
     /// By the model's own tokens, where they are known.
-    pub(super) fn new(system: &str, model: &str) -> Self {
+    pub(in crate::model) fn new(system: &str, model: &str) -> Self {
         // Fine-tuned models are called `ft:gpt-4o-mini:..`.
         let name = model.strip_prefix("ft:").unwrap_or(model);
         let begins = |names: &[&str]| names.iter().any(|begin| name.starts_with(begin));
@@ -50,14 +50,14 @@ impl Counter {
             {
                 Way::O200k
             }
-            () if begins(&["gpt-4", "gpt-3.5"]) => Way::Cl100k,
+            () if begins(&["gpt-4", "gpt-3.5", "text-embedding-"]) => Way::Cl100k,
             () => Way::Length,
         };
         Self { way, kept: Mutex::default() }
     }
 
     /// In words, with the share by which it may be off.
-    pub(super) const fn way(&self) -> (&'static str, f64) {
+    pub(in crate::model) const fn way(&self) -> (&'static str, f64) {
         match self.way {
             Way::O200k => ("counted as o200k_base", 0.03),
             Way::Cl100k => ("counted as cl100k_base", 0.03),
@@ -91,7 +91,7 @@ impl Counter {
     }
 
     /// The tokens of a text.
-    pub(super) fn text(&self, text: &str) -> u64 {
+    pub(in crate::model) fn text(&self, text: &str) -> u64 {
         match self.way {
             Way::O200k => count(o200k_base_singleton(), text),
             Way::Cl100k => count(cl100k_base_singleton(), text),
@@ -145,6 +145,7 @@ mod tests {
             ("openai", "ft:gpt-4o-mini:org", Way::O200k),
             ("openai", "gpt-5-nano", Way::O200k),
             ("openai", "gpt-4-turbo", Way::Cl100k),
+            ("openai", "text-embedding-3-small", Way::Cl100k),
             ("openai", "llama3", Way::Length),
             ("anthropic", "gpt-4o", Way::Length),
         ] {
