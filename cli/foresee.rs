@@ -65,12 +65,14 @@ fn needs(prediction: &Prediction, limits: &[Limit]) -> String {
         ("tokens in", Align::Right),
         ("tokens out", Align::Right),
         ("cost", Align::Right),
-        ("basis", Align::Left),
     ]);
     for node in &prediction.nodes {
         table.row(row(node));
     }
     let mut text = format!("a run would need\n{}", table.text("  "));
+    for node in &prediction.nodes {
+        let _ = writeln!(text, "  {}: {}", node.node, basis(node));
+    }
     let more = if prediction.at_least { "at least " } else { "" };
     let (cost, seconds) = (band(prediction.cost, ToString::to_string), prediction.seconds);
     let time = band(seconds, |seconds| number::duration(whole_seconds(*seconds)));
@@ -92,14 +94,12 @@ fn row(node: &Foreseen) -> Vec<String> {
     let mut row = vec![node.node.clone(), model];
     let Some(need) = node.need else {
         row.extend(["unknown"; 5].map(str::to_owned));
-        row.push(basis(node));
         return row;
     };
     row.extend([count(need.records), count(need.calls)]);
     row.push(band(need.input_tokens, |tokens| count(*tokens)));
     row.push(band(need.output_tokens, |tokens| count(*tokens)));
     row.push(need.cost.map_or("unknown price".to_owned(), |cost| band(cost, Money::to_string)));
-    row.push(basis(node));
     row
 }
 

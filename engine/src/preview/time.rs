@@ -62,14 +62,14 @@ pub struct Bottleneck {
 impl Bottleneck {
     /// The slowest of some loads.
     pub(super) fn of(loads: &[Load]) -> Option<Self> {
-        let middle = |load: &Load| load.seconds.low + load.seconds.high;
+        let middle = |load: &Load| middle(load.seconds);
         let slowest = loads.iter().max_by(|a, b| middle(a).total_cmp(&middle(b)))?;
         // What holds the node back when it has calls enough in flight.
         let others = loads
             .iter()
             .filter(|load| load.binds != Binds::Parallelism && load.node == slowest.node);
         let wall = others.max_by(|a, b| middle(a).total_cmp(&middle(b)));
-        let enough = wall.map_or(f64::INFINITY, |wall| slowest.work.high / wall.seconds.high);
+        let enough = wall.map_or(f64::INFINITY, |wall| self::middle(wall.work) / middle(wall));
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -124,6 +124,11 @@ pub(super) fn loads(nodes: &[(Foreseen, Caller)], limits: &[Limit]) -> Vec<Load>
         }
     }
     loads
+}
+
+/// What lies as many times above the one end as below the other, for ends that are far apart.
+fn middle(band: Band<f64>) -> f64 {
+    (band.low * band.high).sqrt()
 }
 
 /// Seconds that the calls of a node take one after another.
