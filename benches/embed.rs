@@ -32,7 +32,7 @@ models:
   m: {provider: openai, model: loopback, base_url: "{{ params.url }}", price: free}
 stages:
   texts: {uses: read, with: {path: texts.jsonl}}
-  pieces: {uses: chunk, from: texts, with: {size: 1, unit: tokens, keep: [id]}}
+  pieces: {uses: chunk, from: texts, with: {size: 5, keep: [id]}}
   vectors: {uses: embed, from: pieces, with: {model: m}}
   saved: {uses: store, from: vectors, with: {to: vectors.jsonl}}
 "#;
