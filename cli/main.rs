@@ -21,6 +21,7 @@ mod render;
 mod run;
 mod scan;
 mod screen;
+mod show;
 mod signals;
 mod stages;
 mod table;
@@ -100,6 +101,7 @@ fn dispatch(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
         Some(("check", matches)) => check::check(matches, files),
         Some(("plan", matches)) => plan::plan(matches, &the_one(matches, files)?),
         Some(("graph", matches)) => draw::graph(matches, &the_one(matches, files)?),
+        Some(("show", matches)) => show::show(matches, &the_one(matches, files)?),
         Some(("stages", matches)) => stages::stages(matches),
         Some(("doctor", matches)) if !matches.contains_id("file") => doctor::doctor(matches, None),
         Some(("doctor", matches)) => doctor::doctor(matches, Some(&the_one(matches, files)?)),

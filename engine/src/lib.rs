@@ -5,6 +5,7 @@ pub mod door;
 pub mod expr;
 pub mod json;
 pub mod plan;
+pub mod preview;
 pub mod record;
 pub mod registry;
 pub mod report;

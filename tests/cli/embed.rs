@@ -15,7 +15,7 @@ models:
   m: {provider: openai, model: loopback, base_url: "{{ params.url }}", price: {input: 1}}
 stages:
   texts: {uses: read, with: {path: texts.jsonl}}
-  pieces: {uses: chunk, from: texts, with: {size: "{{ params.size }}", keep: [id]}}
+  pieces: {uses: chunk, from: texts, order: keep, with: {size: "{{ params.size }}", keep: [id]}}
   vectors:
     uses: embed
     from: pieces

@@ -19,7 +19,10 @@ fn mode(path: &Path, mode: u32) {
 /// A copy of the binary in the folder, which belongs to somebody whom permissions bind.
 fn unprivileged(folder: &Folder) -> Command {
     let binary = folder.path("flow");
-    std::fs::copy(env!("CARGO_BIN_EXE_flow"), &binary).expect("a copy");
+    // By a program of its own: a copy that this one has open while another test starts a program
+    // cannot be run.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_flow")).arg(&binary).status();
+    assert!(copied.expect("cp").success());
     mode(&folder.path("."), 0o755);
     let mut command = Command::new(binary);
     command.current_dir(folder.path("."));

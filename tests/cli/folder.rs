@@ -86,6 +86,7 @@ impl Folder {
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flow"));
         command.current_dir(self.0.path()).args(line.split_whitespace());
+        command.env("FLOW_STATE", self.path(".state"));
         for name in ["FLOW_LOG", "NO_COLOR", "CLICOLOR_FORCE"] {
             command.env_remove(name);
         }

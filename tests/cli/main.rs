@@ -2,9 +2,11 @@
 
 #![expect(clippy::expect_used, reason = "a test stops at the first thing that is off")]
 
+mod annotator;
 mod check;
 mod doctor;
 mod embed;
+mod extraction;
 #[cfg(unix)]
 mod faults;
 mod folder;

@@ -8,6 +8,7 @@ mod limit;
 mod meter;
 mod price;
 mod secret;
+pub mod state;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;

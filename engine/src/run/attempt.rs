@@ -121,7 +121,11 @@ impl Attempts {
         answers: &Arc<Answers>,
     ) -> Result<(Vec<Record>, Vec<Result<Vec<Record>, Failure>>), NodeError> {
         let count = records.len();
-        let meter = Arc::new(Meter::new(Arc::clone(&self.account.usage), self.hints.limit.clone()));
+        let held = match &self.work {
+            Work::Call(stage) if stage.limit() == self.hints.limit.as_deref() => None,
+            _ => self.hints.limit.clone(),
+        };
+        let meter = Arc::new(Meter::new(Arc::clone(&self.account.usage), held.clone()));
         let late = || {
             let timeout = self.hints.timeout.unwrap_or_default();
             vec![Err(Failure::transient(format!("no result within {timeout:?}"))); count]
@@ -147,7 +151,7 @@ impl Attempts {
                     answers: Arc::clone(answers),
                 };
                 let call = async {
-                    let pass = match &self.hints.limit {
+                    let pass = match &held {
                         Some(limit) => self.door.enter(limit, 0, &meter).await,
                         None => Ok(None),
                     };
