@@ -14,7 +14,7 @@ use crate::load::{self, Loaded};
 use crate::progress::Display;
 use crate::screen::Screen;
 use crate::signals::Signals;
-use crate::{account, draw, params, plan, terminal};
+use crate::{account, draw, machine, params, plan, terminal};
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Result<Exit, Trouble> {
@@ -101,7 +101,10 @@ enum Event {
 async fn drive(plan: Plan, word: &str, screen: &Screen) -> Result<Report, Trouble> {
     let mut display = Display::new(word, screen);
     let mut signals = Signals::new()?;
-    let run = Run::start(plan);
+    let run = match machine::shared_folder() {
+        Some(folder) => Run::start_sharing(plan, &folder),
+        None => Run::start(plan),
+    };
     let mut end = pin!(run.finish());
     let mut ticks = tokio::time::interval(display.period());
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

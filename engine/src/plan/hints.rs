@@ -67,6 +67,7 @@ pub(super) fn resolve(
             .as_ref()
             .map(|hint| hint.value)
             .or_else(|| call.then_some(CALL_TIMEOUT)),
+        deadline: hints.deadline.as_ref().map(|hint| hint.value),
         retry: hints.retry.as_ref().map_or(RETRY, |hint| hint.value),
         backoff: hints.backoff.as_ref().map_or(BACKOFF, |hint| hint.value),
         // What a sink could not write has nowhere to be passed on to.

@@ -75,7 +75,12 @@ struct RunningEdge {
 impl Run {
     /// Starts a plan.
     pub fn start(plan: Plan) -> Self {
-        start::start(plan)
+        start::start(plan, None)
+    }
+
+    /// Starts a plan whose limits hold for all runs that name the same folder.
+    pub fn start_sharing(plan: Plan, limits: &std::path::Path) -> Self {
+        start::start(plan, Some(limits))
     }
 
     /// Asks it to stop. The first time, sources stop, and calls in flight are finished and stored;

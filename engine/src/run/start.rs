@@ -1,6 +1,7 @@
 //! Starts a plan: makes the edges, hands each node its ends, and sets its driver to work.
 
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -56,9 +57,9 @@ impl Drop for NodeTask {
     }
 }
 
-pub(super) fn start(plan: Plan) -> Run {
+pub(super) fn start(plan: Plan, limits: Option<&Path>) -> Run {
     let (mut nodes, edges) = lay_out(&plan);
-    let door = Arc::new(Door::new(&plan.limits));
+    let door = Arc::new(Door::shared(&plan.limits, limits));
     let control = Arc::new(Control::new(Arc::clone(&door)));
     let (mut outlets, mut inlets) = connect(&mut nodes, &edges, &plan);
     let mut tasks = Vec::with_capacity(nodes.len());

@@ -39,6 +39,7 @@ pub(super) fn hints() -> Resolved {
         buffer: 8,
         order: Order::Arrival,
         timeout: None,
+        deadline: None,
         retry: 0,
         backoff: (Duration::from_secs(1), Duration::from_mins(1)),
         on_error: OnError::Reject,
