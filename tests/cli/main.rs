@@ -9,6 +9,7 @@ mod help;
 mod interviews;
 mod model_server;
 mod models;
+mod otlp;
 mod plan;
 mod run;
 mod together;
