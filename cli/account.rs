@@ -56,7 +56,11 @@ pub(crate) fn text(report: &Report) -> String {
         Status::Bug { .. } => "broken by a bug",
     };
     let elapsed = number::duration(report.elapsed);
-    let mut sections = vec![format!("{}: {ending} in {elapsed}\n", report.pipeline)];
+    let failed = match (&report.status, all_failed(report)) {
+        (Status::Done, Some(node)) => format!(", but all that came to `{}` failed", node.node),
+        _ => String::new(),
+    };
+    let mut sections = vec![format!("{}: {ending} in {elapsed}{failed}\n", report.pipeline)];
     sections.push(nodes(&report.nodes));
     sections.push(usage(&report.nodes));
     sections.push(written(report));
@@ -112,25 +116,23 @@ fn usage(nodes: &[NodeReport]) -> String {
 }
 
 fn written(report: &Report) -> String {
-    let unwritten: Vec<String> = report
-        .unwritten
-        .iter()
-        .map(|to| {
-            format!(
-                "not written, as the run is not whole: {to}
-"
-            )
-        })
-        .collect();
-    let unwritten = unwritten.concat();
-    if report.written.is_empty() {
-        return unwritten;
+    let mut text = String::new();
+    if !report.written.is_empty() {
+        let mut table = Table::new(&[("", Align::Left), ("", Align::Right)]);
+        for written in &report.written {
+            table.row([written.to.clone(), counted(written.records, "record")]);
+        }
+        let whole = report.status == Status::Done;
+        let of = if whole { "" } else { ", of a run that is not whole" };
+        let _ = write!(text, "written{of}\n{}", table.text("  "));
     }
-    let mut table = Table::new(&[("", Align::Left), ("", Align::Right)]);
-    for written in &report.written {
-        table.row([written.to.clone(), counted(written.records, "record")]);
+    for to in &report.unwritten {
+        let _ = writeln!(text, "not written, as the run is not whole: {to}");
     }
-    format!("written\n{}{unwritten}", table.text("  "))
+    for verdict in report.written.iter().filter_map(|written| written.verdict.as_ref()) {
+        let _ = writeln!(text, "report: {verdict}");
+    }
+    text
 }
 
 fn rejects(report: &Report) -> String {
@@ -184,8 +186,17 @@ fn sums(report: &Report) -> String {
     if unread > 0 {
         let _ = write!(text, "; {} left unread on edges", counted(unread, "record"));
     }
+    if let Some(node) = all_failed(report) {
+        let failed = counted(node.received, "record");
+        let _ = write!(text, "; failed at `{}`: {failed}, all that came", node.node);
+    }
     text.push('\n');
     text
+}
+
+/// The first node that had something to do and failed at all of it.
+fn all_failed(report: &Report) -> Option<&NodeReport> {
+    report.nodes.iter().find(|node| node.received > 0 && node.rejected + node.kept == node.received)
 }
 
 #[cfg(test)]
@@ -246,7 +257,10 @@ mod tests {
                 reject(None, Some("b.json"), 1),
                 reject(None, None, 4),
             ],
-            written: vec![Written { to: "out/rows.jsonl".to_owned(), records: 1188 }],
+            written: vec![Written {
+                verdict: Some("2 of 3 checks hold".to_owned()),
+                ..Written::new("out/rows.jsonl", 1188)
+            }],
             unwritten: Vec::new(),
         }
     }
@@ -254,6 +268,21 @@ mod tests {
     #[test]
     fn the_account_tells_what_became_of_every_record() {
         insta::assert_snapshot!(text(&report(Status::Done)));
+    }
+
+    #[test]
+    fn a_run_in_which_all_failed_does_not_look_like_success() {
+        for (rejected, kept, shown) in [(1188, 0, true), (188, 1000, true), (1187, 0, false)] {
+            let mut report = report(Status::Done);
+            let node = &mut report.nodes[1];
+            (node.rejected, node.kept, node.passed) = (rejected, kept, 1188 - rejected);
+            let text = text(&report);
+            let first = "interviews: done in 1m15s, but all that came to `entities` failed\n";
+            assert_eq!(text.starts_with(first), shown, "{text}");
+            let last = "; failed at `entities`: 1,188 records, all that came\n";
+            assert_eq!(text.ends_with(last), shown, "{text}");
+            assert_eq!(exit(&report), Exit::Done);
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) fn check(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble>
             Ok(file) => {
                 let inputs =
                     if known.len() > 1 { own(&inputs, &file, &known) } else { inputs.clone() };
-                let checked = file.check(&inputs);
+                let checked = file.judge(&inputs);
                 let count = Count::of(&checked.diagnostics);
                 if count.errors > 0 || (count.warnings > 0 && matches.get_flag("deny-warnings")) {
                     exit = Exit::Wrong;

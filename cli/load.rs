@@ -80,6 +80,25 @@ impl Loaded {
         Checked { pipeline, diagnostics }
     }
 
+    /// Checks it as far as a plan would: also what only shows when stages are built.
+    pub(crate) fn judge(&self, inputs: &Inputs) -> Checked {
+        let mut checked = self.check(inputs);
+        if let Some(pipeline) = &checked.pipeline {
+            let found = flow_engine::plan::judge(pipeline, &REGISTRY, &file::folder(&self.path));
+            checked.diagnostics.extend(found);
+            // The pipeline file first, in its order, then the files that it names; nodes that name
+            // the same one find the same in it.
+            checked.diagnostics.sort_by_cached_key(|found| {
+                let elsewhere = !Arc::ptr_eq(&found.source, &self.ast.source);
+                (elsewhere.then(|| found.source.name.clone()), found.label.span)
+            });
+            checked.diagnostics.dedup();
+            checked.pipeline =
+                checked.pipeline.filter(|_| Count::of(&checked.diagnostics).errors == 0);
+        }
+        checked
+    }
+
     /// Checks it and prints what is wrong; gives the pipeline when nothing is.
     pub(crate) fn pipeline(&self, inputs: &Inputs) -> Result<Pipeline, Exit> {
         let Checked { pipeline, diagnostics } = self.check(inputs);

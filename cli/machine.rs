@@ -1,7 +1,6 @@
 //! What this machine gives a run: cores, memory, open files, and what a control group takes away.
 
 use std::fs::read_to_string;
-use std::path::PathBuf;
 
 /// What could be found out; `None` where this system does not say.
 #[derive(Debug, Default, PartialEq)]
@@ -18,17 +17,6 @@ pub(crate) struct Machine {
     pub(crate) memory_limit: Option<u64>,
     /// Files that may be open at once.
     pub(crate) open_files: Option<u64>,
-}
-
-/// Where runs of this machine and user share their limits; nowhere when the environment names no
-/// folder for it.
-pub(crate) fn shared_folder() -> Option<PathBuf> {
-    let folder =
-        |name: &str| std::env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
-    folder("FLOW_STATE")
-        .or_else(|| folder("XDG_RUNTIME_DIR").map(|path| path.join("flow")))
-        .or_else(|| folder("XDG_STATE_HOME").map(|path| path.join("flow")))
-        .or_else(|| folder("HOME").map(|path| path.join(".local/state/flow")))
 }
 
 /// Looks around.

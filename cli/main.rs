@@ -56,13 +56,13 @@ fn main() -> ExitCode {
 fn flow(argv: &[OsString]) -> Result<Exit, Trouble> {
     let mut command = args::command();
     let scan = scan::scan(&command, argv);
+    let mut flags: Vec<flow_dsl::check::ParamDecl> = Vec::new();
     let mut files: Files = scan.files.iter().map(|path| Loaded::read(path)).collect();
     if let Some(name) = &scan.command {
         let several = name == "check";
         if let Some(at) = files.iter().position(Result::is_err).filter(|_| !several && !scan.help) {
             return files.swap_remove(at).map(|_| Exit::Done);
         }
-        let mut flags: Vec<flow_dsl::check::ParamDecl> = Vec::new();
         for flag in files.iter().flatten().flat_map(Loaded::flags) {
             if flags.iter().all(|known| known.name != flag.name) {
                 flags.push(flag);
@@ -70,7 +70,7 @@ fn flow(argv: &[OsString]) -> Result<Exit, Trouble> {
         }
         command = params::add(command, name, &flags);
     }
-    match command.try_get_matches_from(argv) {
+    match command.try_get_matches_from(params::joined(argv, &flags)) {
         Ok(matches) => dispatch(&matches, files),
         Err(error) => refuse(&error, files),
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub(crate) use flow_engine::words::{count, counted};
+
 /// `1.2s`, `3m20s`, `450ms`: two units at most.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -20,25 +22,6 @@ pub(crate) fn duration(time: Duration) -> String {
         3600..=86_399 => pair(hours, "h", minutes % 60, "m"),
         _ => pair(hours / 24, "d", hours % 24, "h"),
     }
-}
-
-/// `1,234,567`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 record`, `12 records`.
-pub(crate) fn counted(number: u64, one: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {one}{plural}", count(number))
 }
 
 /// `512 B`, `1.5 MiB`.
@@ -89,15 +72,6 @@ mod tests {
         ] {
             assert_eq!(duration(Duration::from_millis(millis)), text);
         }
-    }
-
-    #[test]
-    fn counts_have_separators() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(count(number), text);
-        }
-        assert_eq!(counted(1, "record"), "1 record");
-        assert_eq!(counted(0, "record"), "0 records");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Parameters that a file declares, as flags of the command that reads it.
 
+use std::ffi::OsString;
+
 use clap::builder::ArgAction;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
@@ -67,6 +69,26 @@ fn argument(flag: &ParamDecl) -> Arg {
     arg.value_parser(PossibleValuesParser::new(flag.choices.clone()))
 }
 
+/// The command line with `--flag true` written as `--flag=true`: without a value such a flag means
+/// `true`, so that otherwise the word behind it would be taken for a file.
+pub(crate) fn joined(argv: &[OsString], flags: &[ParamDecl]) -> Vec<OsString> {
+    let is_flag = |word: &OsString| {
+        let name = word.to_str().and_then(|word| word.strip_prefix("--"));
+        flags.iter().any(|flag| flag.ty == ParamType::Bool && name == Some(&flag.name))
+    };
+    let mut joined: Vec<OsString> = Vec::with_capacity(argv.len());
+    for word in argv {
+        match joined.last_mut() {
+            Some(flag) if (word == "true" || word == "false") && is_flag(flag) => {
+                flag.push("=");
+                flag.push(word);
+            }
+            _ => joined.push(word.clone()),
+        }
+    }
+    joined
+}
+
 /// Everything on the command line that changes what the file says.
 pub(crate) fn inputs(matches: &ArgMatches) -> Result<Inputs, Trouble> {
     let many = |name: &str| -> Vec<String> {
@@ -117,7 +139,10 @@ mod tests {
     fn given(line: &str) -> Result<Vec<String>, String> {
         let argv = ["flow", "run", "f.yaml"].into_iter().chain(line.split_whitespace());
         let command = add(args::command(), "run", &flags());
-        let matches = command.try_get_matches_from(argv).map_err(|error| error.to_string())?;
+        let argv: Vec<OsString> = argv.map(OsString::from).collect();
+        let matches = command
+            .try_get_matches_from(joined(&argv, &flags()))
+            .map_err(|error| error.to_string())?;
         let (_, matches) = matches.subcommand().ok_or("no command")?;
         let inputs = inputs(matches).map_err(|trouble| trouble.message)?;
         let mut given: Vec<String> =
@@ -134,6 +159,9 @@ mod tests {
             ("--input=a=b", vec!["input=a=b"]),
             ("--quick", vec!["quick=true"]),
             ("--quick=false", vec!["quick=false"]),
+            ("--quick false", vec!["quick=false"]),
+            ("--quick true --quick", vec!["quick=true", "quick=true"]),
+            ("--input false", vec!["input=false"]),
             ("--count -3", vec!["count=-3"]),
             ("--param input=y", vec!["input=y"]),
             ("--set a.b=c=d", vec!["set a.b=c=d"]),

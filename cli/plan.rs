@@ -38,6 +38,9 @@ pub(crate) fn text(plan: &Plan) -> String {
         Some(format!("{}{}", survey.what, bytes.unwrap_or_default()))
     }));
     sections.push(world("writes", plan, |node| node.writes.clone()));
+    sections.push(world("calls", plan, |node| {
+        Some(notes(node).join("; ")).filter(|notes| !notes.is_empty())
+    }));
     sections.push(limits(&plan.limits));
     sections.push(unset(plan));
     sections.push(format!("memory\n  {}\n", memory(plan)));
@@ -73,6 +76,14 @@ fn nodes(plan: &Plan) -> String {
     table.text("  ")
 }
 
+/// What a calling stage says of its calls.
+fn notes(node: &PlanNode) -> Vec<String> {
+    match &node.stage {
+        Stage::Call(stage) => stage.notes(),
+        _ => Vec::new(),
+    }
+}
+
 /// The kind of work in a word.
 pub(crate) const fn work(stage: &Stage) -> &'static str {
     match stage {
@@ -88,14 +99,13 @@ pub(crate) const fn work(stage: &Stage) -> &'static str {
 /// The hints that have no column of their own, where they are set.
 fn spoken(node: &PlanNode) -> Vec<String> {
     let hints = &node.hints;
-    let tries = matches!(node.stage, Stage::Heavy(_) | Stage::Call(_));
     let mut words = Vec::new();
     let time = number::duration;
     words.extend(hints.batch_wait.map(|wait| format!("batch_wait {}", time(wait))));
     words.extend((hints.order == Order::Keep).then(|| "order keep".to_owned()));
     words.extend(hints.timeout.map(|timeout| format!("timeout {}", time(timeout))));
     words.extend(hints.deadline.map(|deadline| format!("deadline {}", time(deadline))));
-    if tries && hints.retry > 0 {
+    if hints.retry > 0 {
         let (low, high) = hints.backoff;
         words.push(format!("retry {} after {}..{}", hints.retry, time(low), time(high)));
     }
@@ -238,6 +248,7 @@ fn node_json(node: &PlanNode) -> Value {
         "when": hints.when.as_ref().map(flow_engine::expr::Expr::text),
         "reads": node.reads,
         "writes": node.writes,
+        "calls": notes(node),
         "tags": node.tags,
     })
 }

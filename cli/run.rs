@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 
 use clap::ArgMatches;
+use flow_engine::door::state;
 use flow_engine::plan::Plan;
 use flow_engine::report::Report;
 use flow_engine::run::Run;
@@ -14,7 +15,7 @@ use crate::load::{self, Loaded};
 use crate::progress::Display;
 use crate::screen::Screen;
 use crate::signals::Signals;
-use crate::{account, draw, machine, params, plan, terminal};
+use crate::{account, draw, params, plan, terminal};
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Result<Exit, Trouble> {
@@ -101,10 +102,11 @@ enum Event {
 async fn drive(plan: Plan, word: &str, screen: &Screen) -> Result<Report, Trouble> {
     let mut display = Display::new(word, screen);
     let mut signals = Signals::new()?;
-    let run = match machine::shared_folder() {
+    let run = match state::folder() {
         Some(folder) => Run::start_sharing(plan, &folder),
         None => Run::start(plan),
     };
+    let watch = run.watch();
     let mut end = pin!(run.finish());
     let mut ticks = tokio::time::interval(display.period());
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -118,18 +120,18 @@ async fn drive(plan: Plan, word: &str, screen: &Screen) -> Result<Report, Troubl
         };
         match event {
             Event::Ended(report) => {
-                display.finish(&run.progress());
+                display.finish(&watch.progress());
                 return Ok(*report);
             }
-            Event::Tick => display.update(&run.progress()),
+            Event::Tick => display.update(&watch.progress()),
             Event::Asked => {
                 asked += 1;
-                run.cancel();
+                watch.cancel();
                 screen.beside(match asked {
                     1 => "finishing what is in flight; press Ctrl-C again to stop at once\n",
                     2 => "stopping at once\n",
                     _ => {
-                        display.finish(&run.progress());
+                        display.finish(&watch.progress());
                         std::process::exit(i32::from(Exit::Cancelled.code()));
                     }
                 });

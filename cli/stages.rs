@@ -183,7 +183,7 @@ fn either(choices: impl Iterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use flow_dsl::catalog::Fields;
+    use flow_dsl::catalog::{Fields, Work};
     use serde_json::json;
 
     use super::*;
@@ -215,6 +215,7 @@ mod tests {
         let stage = StageSpec {
             name: "keep",
             shape: Shape::Map,
+            work: |_| Work::Light,
             ports: &[],
             doc: "Keep records. Drop others.\n\nMore.".to_owned(),
             settings: json!({

@@ -12,8 +12,12 @@ const MARGIN: f64 = 32.0;
 const HEADING: f64 = 64.0;
 const LEGEND: f64 = 44.0;
 const PADDING: f64 = 16.0;
-/// Longest line in a box, in characters.
-const LONGEST: usize = 42;
+/// Longest name, in characters.
+const LONGEST: usize = 120;
+/// Longest line of small print in a box, in characters; what is longer takes several.
+const LINE: usize = 42;
+/// Lines that one thing takes at most.
+const LINES: usize = 4;
 
 const STYLE: &str = "
   svg { color-scheme: light dark; }
@@ -73,11 +77,9 @@ pub(super) fn svg(drawing: &Drawing) -> String {
 }
 
 fn card(node: &Node) -> Card<'_> {
-    let mut small: Vec<String> =
-        node.world().iter().map(|world| number::cut(world, LONGEST)).collect();
-    for pair in node.hints.chunks(2) {
-        small.push(number::cut(&pair.join(" · "), LONGEST));
-    }
+    let hints = node.hints.chunks(2).map(|pair| pair.join(" · "));
+    let small = node.world().into_iter().chain(hints);
+    let small: Vec<String> = small.flat_map(|line| broken(&line)).collect();
     let width =
         [text_width(&number::cut(&node.name, LONGEST), 14.0), text_width(&node.stage, 11.5)]
             .into_iter()
@@ -86,6 +88,20 @@ fn card(node: &Node) -> Card<'_> {
     #[expect(clippy::cast_precision_loss, reason = "a handful of lines")]
     let lines = small.len() as f64;
     Card { node, small, width: (width + 2.0 * PADDING).round(), height: 52.0 + lines * 15.0 }
+}
+
+/// A text in lines that a box can hold, broken behind a blank, a comma or a slash where it has one.
+fn broken(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut letters: Vec<char> = number::cut(text, LINE * LINES).chars().collect();
+    while letters.len() > LINE && lines.len() + 1 < LINES {
+        let fit = letters[..LINE].iter().rposition(|c| matches!(c, ' ' | ',' | '/'));
+        let rest = letters.split_off(fit.map_or(LINE, |at| at + 1));
+        lines.push(letters.into_iter().collect());
+        letters = rest;
+    }
+    lines.push(number::cut(&letters.into_iter().collect::<String>(), LINE));
+    lines
 }
 
 /// About as wide as common sans-serif fonts draw it; wide scripts count double.
@@ -105,8 +121,9 @@ fn text_width(text: &str, size: f64) -> f64 {
 
 fn heading(text: &mut String, drawing: &Drawing, layout: &Layout) {
     let title = drawing.title.as_deref().unwrap_or(&drawing.name);
-    let sub = format!("{} · {} nodes", drawing.name, drawing.nodes.len());
-    let width = layout.width.max(text_width(title, 22.0)).max(360.0) + 2.0 * MARGIN;
+    let sub = format!("{} · {}", drawing.name, number::counted(drawing.nodes.len() as u64, "node"));
+    let heading = text_width(title, 22.0).max(text_width(&sub, 12.5));
+    let width = layout.width.max(heading).max(360.0) + 2.0 * MARGIN;
     let height = HEADING + MARGIN + layout.height + LEGEND + MARGIN * 0.5;
     let (width, height) = (width.ceil(), height.ceil());
     let _ = write!(
@@ -281,5 +298,23 @@ mod tests {
         assert!(svg(&drawing).len() > 100_000);
         // Unoptimised and on a busy machine; a release build takes a tenth of it.
         assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    }
+
+    #[test]
+    fn long_texts_are_broken_and_not_lost() {
+        for (text, lines) in [
+            ("short", vec!["short"]),
+            (
+                "data/a/very/long/way/down/to/the/files/that/are/read/*.json",
+                vec!["data/a/very/long/way/down/to/the/files/", "that/are/read/*.json"],
+            ),
+            (&"x".repeat(50), vec![&"x".repeat(42), "xxxxxxxx"]),
+        ] {
+            assert_eq!(broken(text), lines);
+        }
+        let endless = broken(&"ab ".repeat(200));
+        assert_eq!(endless.len(), LINES);
+        assert!(endless.iter().all(|line| line.chars().count() <= LINE), "{endless:?}");
+        assert!(endless[LINES - 1].ends_with('…'));
     }
 }

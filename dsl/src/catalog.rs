@@ -36,6 +36,19 @@ pub enum Shape {
     Sink,
 }
 
+/// What a map costs, which decides the hints that it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// Microseconds: done in place, one record after another.
+    Light,
+    /// Milliseconds of CPU: several at once.
+    Heavy,
+    /// Waits for the world: many batches at once.
+    Call,
+    /// The file alone does not tell.
+    Either,
+}
+
 /// What a stage is, for the checker, the manual and the editor.
 #[derive(Debug, Clone)]
 pub struct StageSpec {
@@ -43,6 +56,8 @@ pub struct StageSpec {
     pub name: &'static str,
     /// Its shape.
     pub shape: Shape,
+    /// What it costs as a map, given the provider of the model that it names.
+    pub work: fn(provider: Option<&str>) -> Work,
     /// Input ports; the first is the one meant when none is named. Empty for a source.
     pub ports: &'static [PortSpec],
     /// The manual, from the doc comment of the settings.

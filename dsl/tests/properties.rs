@@ -146,6 +146,7 @@ fn hostile_files_are_survived_quickly() {
         format!("flow: x\nstages: {{a: {{uses: filter, when: '{}'}}}}", "(".repeat(50_000)),
         deep_block,
         "\u{feff}".repeat(1000),
+        "-\n\"\n -".to_owned(),
     ] {
         let start = std::time::Instant::now();
         survives(&text);

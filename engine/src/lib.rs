@@ -3,18 +3,21 @@
 
 pub mod door;
 pub mod expr;
+pub mod json;
 pub mod plan;
+pub mod preview;
 pub mod record;
 pub mod registry;
 pub mod report;
 pub mod run;
 pub mod stage;
 pub mod testing;
+pub mod words;
 
 /// What a stage file needs.
 pub mod prelude {
     pub use async_trait::async_trait;
-    pub use flow_dsl::catalog::{Fields, PortSpec, Shape};
+    pub use flow_dsl::catalog::{Fields, PortSpec, Shape, Work};
     pub use schemars::JsonSchema;
     pub use serde::Deserialize;
     pub use serde_json::{Value, json};

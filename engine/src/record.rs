@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
@@ -69,6 +68,11 @@ impl Record {
     /// A record with the fields of a JSON object.
     pub fn from_object(id: RecordId, object: serde_json::Map<String, Value>) -> Self {
         let fields = object.into_iter().map(|(name, value)| (Arc::from(name), value)).collect();
+        Self { id, path: None, line: 0, fields }
+    }
+
+    /// A record of fields from a [`RecordReader`](crate::json::RecordReader).
+    pub const fn from_fields(id: RecordId, fields: Vec<(Arc<str>, Value)>) -> Self {
         Self { id, path: None, line: 0, fields }
     }
 
@@ -151,108 +155,6 @@ impl Serialize for Record {
     }
 }
 
-/// Reads many JSON objects with the same shape: a name that stood at the same place in the record
-/// before is shared with it, not copied.
-#[derive(Debug, Default)]
-pub struct RecordReader {
-    names: Vec<Arc<str>>,
-}
-
-impl RecordReader {
-    /// Reads one JSON object; a name that comes twice keeps its last value.
-    pub fn read(&mut self, json: &[u8]) -> Result<Vec<(Arc<str>, Value)>, serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let fields = deserializer_fields(&mut self.names, &mut deserializer)?;
-        deserializer.end()?;
-        Ok(fields)
-    }
-}
-
-impl Record {
-    /// A record of fields from a [`RecordReader`].
-    pub const fn from_fields(id: RecordId, fields: Vec<(Arc<str>, Value)>) -> Self {
-        Self { id, path: None, line: 0, fields }
-    }
-}
-
-fn deserializer_fields<'de, D: Deserializer<'de>>(
-    names: &mut Vec<Arc<str>>,
-    deserializer: D,
-) -> Result<Vec<(Arc<str>, Value)>, D::Error> {
-    deserializer.deserialize_map(FieldsVisitor { names })
-}
-
-struct FieldsVisitor<'a> {
-    names: &'a mut Vec<Arc<str>>,
-}
-
-impl<'de> Visitor<'de> for FieldsVisitor<'_> {
-    type Value = Vec<(Arc<str>, Value)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields: Vec<(Arc<str>, Value)> = Vec::with_capacity(self.names.len() + 1);
-        while let Some(name) =
-            map.next_key_seed(NameSeed { names: self.names, at: fields.len() })?
-        {
-            let value = map.next_value()?;
-            match fields.iter_mut().find(|(field, _)| Arc::ptr_eq(field, &name) || **field == *name)
-            {
-                Some((_, old)) => *old = value,
-                None => fields.push((name, value)),
-            }
-        }
-        Ok(fields)
-    }
-}
-
-struct NameSeed<'a> {
-    names: &'a mut Vec<Arc<str>>,
-    at: usize,
-}
-
-impl<'de> serde::de::DeserializeSeed<'de> for NameSeed<'_> {
-    type Value = Arc<str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Arc<str>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for NameSeed<'_> {
-    type Value = Arc<str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Arc<str>, E> {
-        match self.names.get(self.at) {
-            Some(known) if &**known == name => Ok(Arc::clone(known)),
-            _ => {
-                let name: Arc<str> = Arc::from(name);
-                if self.at < self.names.len() {
-                    self.names[self.at] = Arc::clone(&name);
-                } else {
-                    self.names.push(Arc::clone(&name));
-                }
-                Ok(name)
-            }
-        }
-    }
-}
-
-/// A record read from an object keeps no identity; used where only its fields matter.
-impl<'de> Deserialize<'de> for Record {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let fields = deserializer_fields(&mut Vec::new(), deserializer)?;
-        Ok(Self::from_fields(RecordId(0), fields))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,18 +167,6 @@ mod tests {
         assert_ne!(id, RecordId::at("b.jsonl", 3));
         assert_ne!(id.child(0), id.child(1));
         assert_eq!(id.to_string().len(), 32);
-    }
-
-    #[test]
-    fn a_reader_shares_names_and_keeps_the_last_of_a_double() {
-        let mut reader = RecordReader::default();
-        let first = reader.read(br#"{"id": 1, "text": "a"}"#).unwrap();
-        let second = reader.read(br#"{"id": 2, "text": "b", "id": 3}"#).unwrap();
-        assert!(Arc::ptr_eq(&first[0].0, &second[0].0));
-        assert_eq!(second.len(), 2);
-        assert_eq!(second[0].1, Value::from(3));
-        assert!(reader.read(b"[1]").is_err());
-        assert!(reader.read(br#"{"a": 1} x"#).is_err());
     }
 
     #[test]

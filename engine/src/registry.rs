@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flow_dsl::catalog::{Catalog, Fields, PortSpec, ProviderSpec, Shape, StageSpec};
+use flow_dsl::catalog::{Catalog, Fields, PortSpec, ProviderSpec, Shape, StageSpec, Work};
 use flow_dsl::pipeline::{Limit, Model};
 use flow_dsl::tree::Node;
 use flow_dsl::{Diagnostic, Spanned};
@@ -22,6 +22,12 @@ pub trait Config: DeserializeOwned + JsonSchema + Sized + 'static {
     const SHAPE: Shape;
     /// Input ports; empty for a source.
     const PORTS: &'static [PortSpec] = INPUT;
+
+    /// What a map costs, given the provider of the model that it names.
+    fn work(provider: Option<&str>) -> Work {
+        let _ = provider;
+        Work::Either
+    }
 
     /// Which fields leave the stage, given the settings as JSON.
     fn fields(settings: &Value) -> Fields {
@@ -95,6 +101,12 @@ impl Build<'_> {
         self.folder.join(path)
     }
 
+    /// A path of the file as it is to be shown: from the folder in which the user is.
+    pub fn shown(&self, path: &str) -> String {
+        let path = self.path(path);
+        path.strip_prefix(".").unwrap_or(&path).display().to_string()
+    }
+
     /// The key of a model: its secret, or nothing when it needs none.
     pub fn key(&self, model: &Model) -> Option<crate::door::Secret> {
         model.secret.as_ref().map(|secret| self.secrets.get(&secret.value))
@@ -130,13 +142,33 @@ impl StageDef {
 fn spec<C: Config>() -> StageSpec {
     let settings = Value::from(schemars::schema_for!(C));
     let doc = settings.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
-    StageSpec { name: C::NAME, shape: C::SHAPE, ports: C::PORTS, doc, settings, fields: C::fields }
+    StageSpec {
+        name: C::NAME,
+        shape: C::SHAPE,
+        work: C::work,
+        ports: C::PORTS,
+        doc,
+        settings,
+        fields: C::fields,
+    }
 }
 
 fn build<C: Config>(settings: Value, build: &Build<'_>) -> Result<Stage, BuildError> {
     let config: C = crate::expr::with_params(build.params, || serde_json::from_value(settings))
         .map_err(|error| BuildError::setting("", format!("cannot be read: {error}")))?;
-    config.build(build)
+    let stage = config.build(build)?;
+    debug_assert!(is_said(C::work(None), &stage), "`{}` is {stage:?}", C::NAME);
+    Ok(stage)
+}
+
+/// Whether a stage is the work that it says it is.
+const fn is_said(work: Work, stage: &Stage) -> bool {
+    match work {
+        Work::Light => matches!(stage, Stage::Light(_)),
+        Work::Heavy => matches!(stage, Stage::Heavy(_)),
+        Work::Call => matches!(stage, Stage::Call(_)),
+        Work::Either => true,
+    }
 }
 
 /// All that the stdlib offers.

@@ -1,10 +1,12 @@
 //! The four shapes of stage. A stage says what to do with what it is handed; the engine owns the
 //! loop, the tasks, the channels, the clock, retry, order, counting.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::door::Door;
 use crate::record::Record;
@@ -48,41 +50,57 @@ pub struct Failure {
     pub kind: FailureKind,
     /// The server asked for this much patience.
     pub retry_after: Option<Duration>,
+    /// What somebody answered and nobody could use; goes along with the reject.
+    pub answer: Option<String>,
 }
 
+/// The most bytes of an answer that a [`Failure`] keeps.
+const MOST_ANSWER: usize = 64 * 1024;
+
 /// What can be done about a [`Failure`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The first ones outweigh the later ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailureKind {
-    /// The record is bad; it will be as bad the next time.
-    Bad,
-    /// The world was in a bad mood; worth another attempt.
-    Transient,
     /// Nothing will work any more (key refused, server unknown): the run stops in order.
     Fatal,
+    /// The record is bad; it will be as bad the next time.
+    Bad,
     /// The run ended before its turn came; neither the record nor the world is to blame.
     Ended,
+    /// The world was in a bad mood; worth another attempt.
+    Transient,
 }
 
 impl Failure {
+    fn new(kind: FailureKind, reason: String) -> Self {
+        Self { reason, kind, retry_after: None, answer: None }
+    }
+
     /// The record is bad.
     pub fn bad(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), kind: FailureKind::Bad, retry_after: None }
+        Self::new(FailureKind::Bad, reason.into())
     }
 
     /// Worth another attempt.
     pub fn transient(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), kind: FailureKind::Transient, retry_after: None }
+        Self::new(FailureKind::Transient, reason.into())
     }
 
     /// The run ended before its turn came.
     pub(crate) fn ended() -> Self {
-        let reason = "the run ended before its turn came".to_owned();
-        Self { reason, kind: FailureKind::Ended, retry_after: None }
+        Self::new(FailureKind::Ended, "the run ended before its turn came".to_owned())
     }
 
     /// Nothing will work any more.
     pub fn fatal(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), kind: FailureKind::Fatal, retry_after: None }
+        Self::new(FailureKind::Fatal, reason.into())
+    }
+
+    /// Keeps the answer that could not be used, up to 64 KiB of it.
+    #[must_use]
+    pub fn answer(mut self, answer: &str) -> Self {
+        self.answer = Some(answer[..answer.floor_char_boundary(MOST_ANSWER)].to_owned());
+        self
     }
 }
 
@@ -147,6 +165,12 @@ pub trait Source: Send {
     /// What will be read. Called by `plan`; must not change what `pull` brings.
     fn survey(&self) -> Result<Survey, StageError>;
 
+    /// The files that will be read, as far as they are known beforehand. Called by `plan`, so that
+    /// no sink replaces one of them.
+    fn files(&self) -> Vec<std::path::PathBuf> {
+        Vec::new()
+    }
+
     /// Brings up to `most` things (and not much more than a mebibyte).
     fn pull(&mut self, most: usize) -> Result<Pull, StageError>;
 
@@ -199,6 +223,11 @@ pub trait Call: Send + Sync {
         1
     }
 
+    /// What a plan should say of it: how many calls a record takes, and why.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Calls at once that make sense when the file says `auto`.
     fn parallelism(&self) -> usize {
         8
@@ -214,6 +243,27 @@ pub struct CallContext {
     pub attempt: u32,
     /// Where the node's usage is counted, and how long the attempt has waited for limits.
     pub meter: Arc<crate::door::Meter>,
+    /// What earlier attempts at the same batch were answered.
+    pub answers: Arc<Answers>,
+}
+
+/// Answers to the calls for one batch, by what was asked: a batch of several calls that is tried
+/// again repeats only those without an answer.
+#[derive(Debug, Default)]
+pub struct Answers(Mutex<HashMap<u128, Arc<str>>>);
+
+impl Answers {
+    /// The answer to a question that was asked before.
+    pub fn get(&self, question: &[u8]) -> Option<Arc<str>> {
+        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.get(&xxh3_128(question)).cloned()
+    }
+
+    /// Keeps the answer to a question.
+    pub fn keep(&self, question: &[u8], answer: &str) {
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.insert(xxh3_128(question), Arc::from(answer));
+    }
 }
 
 /// Sees all records, then answers. May block.
@@ -232,6 +282,16 @@ pub struct Written {
     pub to: String,
     /// Rows or lines that it holds of this run.
     pub records: u64,
+    /// What the sink thinks of the run, in a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+}
+
+impl Written {
+    /// So many records, without a verdict.
+    pub fn new(to: impl Into<String>, records: u64) -> Self {
+        Self { to: to.into(), records, verdict: None }
+    }
 }
 
 /// Writes batches, then commits. Writing the same record twice leaves one. May block.
@@ -244,6 +304,12 @@ pub trait Sink: Send {
         Vec::new()
     }
 
+    /// Whether a write costs microseconds and nobody sees it before the commit: then it is done on
+    /// the thread of a source above, without a queue between them.
+    fn is_light(&self) -> bool {
+        false
+    }
+
     /// Writes records that came in at a port, all or none; gives back those that it could not use.
     fn write(
         &mut self,
@@ -251,7 +317,7 @@ pub trait Sink: Send {
         batch: Vec<Record>,
     ) -> Result<Vec<(Record, Failure)>, StageError>;
 
-    /// The last act of a whole run: rename the temporary file, write the summary. `nodes` are the
+    /// The last act of a whole run, and of any run where nothing but rejects came: rename the temporary file, write the summary. `nodes` are the
     /// accounts of all nodes, complete but for sinks that commit later.
     fn commit(&mut self, nodes: &[NodeReport]) -> Result<Vec<Written>, StageError>;
 

@@ -1,6 +1,7 @@
 //! Short ways to build and run a stage in a test.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -90,6 +91,7 @@ pub async fn apply<C: Config>(settings: Value, rows: Value) -> Result<Vec<Value>
                 door: crate::door::Door::new(&[]).into(),
                 attempt: 1,
                 meter: Meter::default().into(),
+                answers: Arc::default(),
             };
             for result in stage.apply(&records, &context).await {
                 out.extend(result.map_err(reason)?);

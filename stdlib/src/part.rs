@@ -9,7 +9,7 @@ use flow_engine::stage::StageError;
 /// A file under way. Its part file is locked, so that two writers of one target are told.
 #[derive(Debug)]
 pub(crate) struct Part {
-    /// As the user wrote it.
+    /// As it is shown.
     to: String,
     target: PathBuf,
     beside: PathBuf,
@@ -91,6 +91,7 @@ impl Part {
     fn broke(&self, error: &Error) -> StageError {
         let help = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "Make room on the disk.",
+            ErrorKind::FileTooLarge => "Raise the limit of the size of files (`ulimit -f`).",
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
                 "Choose a folder that may be written to."
             }

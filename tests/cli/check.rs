@@ -47,6 +47,54 @@ fn warnings_fail_only_when_denied() {
 }
 
 #[test]
+fn what_only_a_stage_can_judge_is_found_without_a_plan() {
+    let folder = Folder::small();
+    let wrong = SMALL
+        .replace("out/dead.jsonl", "./out/big.jsonl")
+        .replace("read\n    with: {", "read\n    with: {format: csv, delimiter: abc, ")
+        + "  more:\n    uses: extract\n    from: rows\n    with: {model: m, schema: kinds.yaml}\n  \
+           again:\n    uses: extract\n    from: rows\n    with: {model: m, schema: kinds.yaml}\n  \
+           rest: {uses: store, from: [more, again], with: {to: out/rest.txt}}\n\
+           models: {m: {provider: rules}}\n";
+    folder.file("wrong.yaml", wrong);
+    folder.file("kinds.yaml", "kinds:\n  pain: {cues: ['(', word], patterns: ['(']}\n");
+    let answer = folder.flow("check wrong.yaml --format short");
+    assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{}", answer.err);
+    insta::assert_snapshot!("wrong_to_stages", answer.err);
+    // A plan finds the same.
+    let plan = folder.flow("plan wrong.yaml").err;
+    assert_eq!(plan.matches("error[").count(), answer.err.matches("error[").count() + 2, "{plan}");
+}
+
+#[test]
+fn an_input_that_is_not_there_is_only_a_warning() {
+    let folder = Folder::new();
+    folder.file("small.yaml", SMALL);
+    let answer = folder.flow("check small.yaml");
+    assert_eq!((answer.code, answer.out.as_str()), (0, "ok: small, 4 nodes\n"), "{}", answer.err);
+    assert!(answer.err.starts_with("warning[F0502]"), "{}", answer.err);
+    assert!(answer.err.contains("= note: a run would be refused"), "{}", answer.err);
+    assert_eq!(folder.flow("plan small.yaml").code, 2);
+}
+
+#[test]
+fn a_check_looks_for_no_secret_and_waits_for_params() {
+    let folder = Folder::new();
+    let file = SMALL
+        .replace(", default: \"data/*.jsonl\"", "")
+        .replace("profiles:", "secrets: {K: {command: [touch, asked]}}\nmodels: {m: {provider: openai, model: x, key: K}}\nprofiles:")
+        .replace("from: big", "from: found")
+        + "  found:\n    uses: extract\n    from: big\n    with: {model: m, schema: s}\n\
+           schemas: {s: {kinds: {pain: }}}\n";
+    folder.file("file.yaml", file);
+    let answer = folder.flow("check file.yaml");
+    assert_eq!((answer.code, answer.err.as_str()), (0, ""));
+    assert!(!folder.path("asked").exists());
+    folder.flow("plan file.yaml --input x");
+    assert!(folder.path("asked").exists());
+}
+
+#[test]
 fn several_files_are_checked_and_the_worst_decides() {
     let folder = Folder::small();
     let answer = folder.flow("check small.yaml missing.yaml small.yaml --least 3");

@@ -86,6 +86,7 @@ impl Folder {
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flow"));
         command.current_dir(self.0.path()).args(line.split_whitespace());
+        command.env("FLOW_STATE", self.path(".state"));
         for name in ["FLOW_LOG", "NO_COLOR", "CLICOLOR_FORCE"] {
             command.env_remove(name);
         }
@@ -101,7 +102,15 @@ impl Folder {
 
 /// Runs a command to its end.
 pub(crate) fn answer(command: &mut Command) -> Answer {
-    let output = command.output().expect("the binary");
+    of(command.output().expect("the binary"))
+}
+
+/// Runs to its end a command that `assert_cmd` cannot make.
+pub(crate) fn answer_of(command: &mut std::process::Command) -> Answer {
+    of(command.output().expect("the binary"))
+}
+
+fn of(output: std::process::Output) -> Answer {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     Answer {
         code: output.status.code().unwrap_or(-1),

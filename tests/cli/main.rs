@@ -4,6 +4,8 @@
 
 mod check;
 mod doctor;
+#[cfg(unix)]
+mod faults;
 mod folder;
 mod help;
 mod interviews;

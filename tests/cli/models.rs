@@ -187,7 +187,7 @@ fn every_fault_has_a_reason_of_its_own_and_loses_nothing_else() {
             "HTTP 502: <html><body>Bad gateway",
         ),
         ("html with 200", Reply::Answer(200, Vec::new(), html), 3, "not JSON"),
-        ("prose", Reply::content("I found Ada, of course!"), 3, "not JSON"),
+        ("prose", Reply::content("I found Ada, of course!"), 1, "not JSON"),
         (
             "too long",
             Reply::error(400, "context length exceeded"),
@@ -214,6 +214,8 @@ fn every_fault_has_a_reason_of_its_own_and_loses_nothing_else() {
         assert_eq!(dead["error"]["attempts"], attempts, "{name}: {dead}");
         let said = dead["error"]["reason"].as_str().expect("a reason");
         assert!(said.contains(reason), "{name}: {said}");
+        let answer = dead["error"]["answer"].as_str();
+        assert_eq!(answer, (name == "prose").then_some("I found Ada, of course!"), "{name}");
         assert_eq!(node(&report, "people")["rejected"], 1, "{name}");
     }
 }

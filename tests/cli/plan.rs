@@ -49,6 +49,20 @@ fn a_dry_run_shows_the_plan_and_the_graph_and_writes_nothing() {
 }
 
 #[test]
+fn a_hint_that_is_not_read_is_warned_of_and_not_shown() {
+    let folder = Folder::small();
+    let idle = "from: rows\n    timeout: 7s\n    retry: 9\n    batch_wait: 3s";
+    folder.file("idle.yaml", SMALL.replacen("from: rows", idle, 1));
+    let answer = folder.flow("plan idle.yaml");
+    assert_eq!(answer.out, folder.flow("plan small.yaml").out);
+    assert_eq!(answer.err.matches("does nothing here: `filter` is a light map").count(), 3);
+    let json = folder.flow("plan idle.yaml --format json").out;
+    let plan: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let big = &plan["nodes"][1];
+    assert_eq!((&big["timeout_ms"], &big["retry"]), (&serde_json::Value::Null, &0.into()));
+}
+
+#[test]
 fn flags_profiles_and_overrides_reach_the_plan() {
     let folder = Folder::small();
     folder.file("other/b.jsonl", crate::folder::ROWS);
@@ -105,4 +119,23 @@ fn two_nodes_that_write_one_file_are_refused() {
     let answer = folder.flow("plan small.yaml --set stages.dead.with.to=./out/x/../big.jsonl");
     assert_eq!(answer.code, 2);
     assert!(answer.err.contains("error[F0505]: `saved` and `dead` both write"), "{}", answer.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_node_that_would_write_over_a_file_that_is_read_is_refused() {
+    let folder = Folder::small();
+    let rows = folder.read("data/a.jsonl");
+    std::os::unix::fs::symlink("data/a.jsonl", folder.path("link.jsonl")).expect("a link");
+    std::os::unix::fs::symlink("data", folder.path("other")).expect("a link");
+    for to in ["data/a.jsonl", "./x/../data/./a.jsonl", "link.jsonl", "other/a.jsonl"] {
+        for line in ["plan", "run"] {
+            let answer = folder.flow(&format!("{line} small.yaml --set stages.dead.with.to={to}"));
+            assert_eq!(answer.code, 2, "{to}: {}", answer.out);
+            assert!(answer.err.contains("error[F0506]: `dead` would write over"), "{}", answer.err);
+            assert!(answer.err.contains("which `rows` reads"), "{}", answer.err);
+        }
+    }
+    assert_eq!(folder.read("data/a.jsonl"), rows);
+    ok(folder.flow("plan small.yaml --set stages.dead.with.to=data/b.txt.jsonl"));
 }

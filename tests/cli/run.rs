@@ -21,6 +21,35 @@ fn a_run_accounts_for_every_record() {
 }
 
 #[test]
+fn what_was_written_is_named_as_it_is_seen_from_here() {
+    let folder = Folder::new();
+    folder.file("deep/small.yaml", SMALL);
+    folder.file("deep/data/a.jsonl", ROWS);
+    let answer = folder.flow("run deep/small.yaml");
+    assert!(answer.out.contains("\n  deep/out/big.jsonl   4 records\n"), "{}", answer.out);
+    let plan = folder.flow("plan deep/small.yaml").out;
+    assert!(plan.contains("  dead   deep/out/dead.jsonl\n"), "{plan}");
+}
+
+#[test]
+fn a_flag_that_is_true_or_false_may_have_its_value_behind_it() {
+    let folder = Folder::small();
+    let strict = "  strict: {type: bool, default: false}\nprofiles:";
+    let file = SMALL.replace("\nprofiles:", strict);
+    folder.file("small.yaml", file.replace("n >= params.least", "not params.strict or n > 4"));
+    for (line, rows) in [
+        ("run --strict true small.yaml", 1),
+        ("run --strict small.yaml", 1),
+        ("run --strict false small.yaml", 5),
+        ("run small.yaml --strict=true", 1),
+    ] {
+        let answer = folder.flow(line);
+        assert_eq!(answer.code, 0, "{line}: {}", answer.err);
+        assert_eq!(folder.read("out/big.jsonl").lines().count(), rows, "{line}");
+    }
+}
+
+#[test]
 fn parameters_and_profiles_change_what_is_run() {
     for (line, rows) in
         [("", 4), ("--least 5", 1), ("--profile strict", 2), ("--profile strict --least 3", 3)]
@@ -77,6 +106,13 @@ fn too_many_failures_have_an_exit_code_of_their_own() {
     assert_eq!(answer.code, 3, "{}{}", answer.out, answer.err);
     assert!(answer.out.starts_with("small: stopped, too many failures in "), "{}", answer.out);
     assert!(answer.err.starts_with("error: `rows`: "), "{}", answer.err);
+    // The rejects are wanted most now.
+    assert!(answer.out.contains("written, of a run that is not whole\n"), "{}", answer.out);
+    let rejected = answer.out.lines().find(|line| line.contains("  rows ")).expect("the node");
+    let rejects = folder.read("out/dead.jsonl").lines().count();
+    assert!(rejects >= 4 && rejected.contains(&format!(" {rejects} ")), "{rejects}: {rejected}");
+    assert!(answer.out.contains("not written, as the run is not whole: "), "{}", answer.out);
+    assert!(!folder.path("out/big.jsonl").exists());
 }
 
 #[test]
@@ -116,7 +152,7 @@ fn a_signal_finishes_what_is_in_flight_and_accounts_for_it() {
     use nix::unistd::Pid;
 
     let folder = Folder::small();
-    folder.file("data/many.jsonl", "{\"n\": 3}\n".repeat(400_000));
+    folder.file("data/many.jsonl", "{\"n\": 3}\n".repeat(4_000_000));
     for signal in [Signal::SIGINT, Signal::SIGTERM] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_flow"))
             .current_dir(folder.path("."))

@@ -3,7 +3,7 @@
 use super::hints::key_place;
 use super::{Checker, Declared};
 use crate::code::Code;
-use crate::pipeline::{Limit, Pipeline, Secret, SecretFrom};
+use crate::pipeline::{Limit, Model, Pipeline, Secret, SecretFrom};
 use crate::suggest::closest;
 use crate::tree::{Entry, Node, Value};
 
@@ -20,6 +20,8 @@ impl Checker<'_> {
         let secrets = self.secrets(root);
         let limits = self.limits(root);
         let models = self.models(root);
+        let provider = |model: &Model| (model.name.value.clone(), model.provider.value.clone());
+        self.names.providers = models.iter().map(provider).collect();
         let schemas = self.named(root, "schemas");
         let schemas =
             schemas.into_iter().map(|entry| (key_place(entry), entry.value.clone())).collect();
@@ -43,12 +45,18 @@ impl Checker<'_> {
             return None;
         };
         self.text(node, "the name of the pipeline").filter(|name| {
-            let empty = name.trim().is_empty();
-            if empty {
+            if name.trim().is_empty() {
                 let found = self.on(node, Code::F0217, "the name of the pipeline is empty");
                 self.push(found.help("give it a name: `flow: interviews`"));
+            } else if !super::keys::is_name(name) {
+                let found = self.on(node, Code::F0217, format!("`{name}` cannot be a name"));
+                self.push(
+                    found.help("a name has letters, digits, `_` and `-`; `title:` may be any text"),
+                );
+            } else {
+                return true;
             }
-            !empty
+            false
         })
     }
 

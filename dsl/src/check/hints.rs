@@ -1,7 +1,6 @@
 //! Hints: what the engine reads of a node.
 
 use super::{Checker, keys};
-use crate::catalog::Shape;
 use crate::code::Code;
 use crate::pipeline::{Hints, MaxFailures, OnError, Order, Parallelism};
 use crate::scalar;
@@ -18,6 +17,14 @@ pub(super) fn key_place(entry: &Entry) -> Spanned<String> {
     let elsewhere = entry.value.source.is_some();
     let span = if elsewhere { Span::new(0, 0) } else { entry.key.span };
     Spanned::new(entry.key.value.clone(), span)
+}
+
+/// A condition that is always, or never, true is one, too.
+pub(super) fn condition(node: &Node) -> Node {
+    match node.value {
+        Value::Bool(always) => Node { value: Value::String(always.to_string()), ..node.clone() },
+        _ => node.clone(),
+    }
 }
 
 const ON_ERROR: &[(&str, u8)] = &[("reject", 0), ("keep", 1), ("skip", 2), ("stop", 3)];
@@ -81,7 +88,7 @@ impl Checker<'_> {
                     .map(|v| Spanned::new(v, span));
             }
             "when" => {
-                let text = self.text(node, &what);
+                let text = self.text(&condition(node), &what);
                 if let Some(text) = &text {
                     self.expression(node, text);
                 }
@@ -137,51 +144,6 @@ impl Checker<'_> {
                 items.iter().filter_map(|item| self.text(item, "a tag")).collect()
             }
             _ => self.text(node, "`tags`").into_iter().collect(),
-        }
-    }
-
-    /// Warns of hints that change nothing for a stage of this shape.
-    pub(super) fn idle_hints(&mut self, entry: &Entry, stage: &str, shape: Shape, hints: &Hints) {
-        let shape_word = match shape {
-            Shape::Map => return,
-            Shape::Source => "a source",
-            Shape::Gather => "a gather",
-            Shape::Sink => "a sink",
-        };
-        let parallel = matches!(
-            hints.parallelism.as_ref().map(|hint| hint.value),
-            Some(Parallelism::Exactly(2..))
-        );
-        let source = shape == Shape::Source;
-        for (key, idle, why) in [
-            ("parallelism", parallel, "it works on one batch after another"),
-            ("buffer", source && hints.buffer.is_some(), "no edge leads to it"),
-            ("when", source && hints.when.is_some(), "no record enters it"),
-            (
-                "batch_size",
-                shape != Shape::Sink && hints.batch_size.is_some(),
-                "it forms no batches",
-            ),
-            (
-                "batch_wait",
-                shape != Shape::Sink && hints.batch_wait.is_some(),
-                "it forms no batches",
-            ),
-            ("timeout", hints.timeout.is_some(), "it makes no attempts"),
-            ("deadline", hints.deadline.is_some(), "it makes no attempts"),
-            ("retry", hints.retry.is_some(), "it makes no attempts"),
-            ("backoff", hints.backoff.is_some(), "it makes no attempts"),
-            ("limit", hints.limit.is_some(), "it makes no calls"),
-            ("order", hints.order.is_some(), "its records keep their order"),
-        ] {
-            let written = entry.value.entries().iter().find(|inner| inner.key.value == key);
-            let (true, Some(written)) = (idle, written) else { continue };
-            let message = format!("`{key}` does nothing here: `{stage}` is {shape_word}");
-            let found = self
-                .at(&written.value, written.key.span, Code::F0402, message)
-                .label(why)
-                .help("take it away");
-            self.push(found);
         }
     }
 

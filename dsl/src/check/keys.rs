@@ -70,8 +70,7 @@ impl Checker<'_> {
 
     fn check_name(&mut self, entry: &Entry) {
         let name = &entry.key.value;
-        let fine = name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
-        if name.is_empty() || fine || entry.value.value == Value::Bad {
+        if name.is_empty() || is_name(name) || entry.value.value == Value::Bad {
             return;
         }
         let found = self
@@ -163,6 +162,11 @@ impl Checker<'_> {
             .help("take it out: this version would not do what it says");
         self.push(found);
     }
+}
+
+/// Whether a text may be the name of something.
+pub(super) fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }
 
 /// Names in a row, in backticks.

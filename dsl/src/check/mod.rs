@@ -5,6 +5,7 @@ mod fields;
 mod fieldset;
 mod format;
 mod hints;
+mod idle;
 mod keys;
 mod loops;
 mod meaning;
@@ -109,6 +110,8 @@ struct Names {
     secrets: Declared,
     limits: Declared,
     models: Declared,
+    /// The provider of each model.
+    providers: HashMap<String, String>,
     schemas: Declared,
 }
 

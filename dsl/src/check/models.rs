@@ -63,11 +63,27 @@ impl Checker<'_> {
             provider.span,
             &["provider", "limit", "key"],
         );
+        self.no_password(&rest);
         let usual = spec.secret.filter(|secret| self.names.secrets.spans.contains_key(*secret));
         let secret =
             key.or_else(|| usual.map(|name| Spanned::new(name.to_owned(), place(provider))));
         let provider = Spanned::new(word, place(provider));
         Some(Model { name: key_place(entry), provider, limit, secret, settings })
+    }
+
+    /// An address with a password in it would be shown in messages and logs.
+    fn no_password(&mut self, settings: &Node) {
+        for entry in settings.entries() {
+            if !entry.value.as_str().is_some_and(has_password) {
+                continue;
+            }
+            let message = format!("`{}` has a user or password in it", entry.key.value);
+            let found = self
+                .at(&entry.value, entry.key.span, Code::F0238, message)
+                .label("would be shown in messages and logs")
+                .help("take out what stands before the `@`; declare it under `secrets:`, and name it by `key:`");
+            self.push(found);
+        }
     }
 
     fn no_provider(&mut self, entry: &Entry) -> Option<Model> {
@@ -112,4 +128,10 @@ impl Checker<'_> {
         };
         self.push(found);
     }
+}
+
+/// Whether an address has something before an `@` in front of its host.
+fn has_password(address: &str) -> bool {
+    let host = address.split_once("://").map(|(_, rest)| rest.split(['/', '?', '#']).next());
+    host.flatten().is_some_and(|host| host.contains('@'))
 }

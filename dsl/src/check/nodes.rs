@@ -109,7 +109,7 @@ impl<'a> Checker<'a> {
         draft.settings = self.draft_settings(&draft);
         draft.hints = completed(hints, defaults);
         if let Some(spec) = draft.spec {
-            self.idle_hints(entry, spec.name, spec.shape, &draft.hints);
+            self.idle_hints(entry, spec, &draft.hints);
         }
         self.unfillable(entry, &draft.hints);
         draft.field_uses = std::mem::take(&mut self.field_uses);

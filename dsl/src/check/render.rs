@@ -168,6 +168,8 @@ impl Checker<'_> {
         let said = in_words(&unreadable.message);
         let help = if code == Code::F0221 {
             "a template looks like `{{ params.name }}` or `{{ field | upper }}`"
+        } else if text.get(range.clone()) == Some("=") {
+            "compare with `==`"
         } else {
             "a condition looks like `confidence >= 0.8 and kind == 'process'`"
         };

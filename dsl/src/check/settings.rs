@@ -1,5 +1,6 @@
 //! Settings against the schema that a stage gives for them.
 
+use super::hints::condition;
 use super::render::is_template;
 use super::schema::Schema;
 use super::template::FieldUse;
@@ -175,6 +176,9 @@ impl Checker<'_> {
 
     /// A value with its template filled in, unless it is one over fields.
     fn settled(&mut self, node: &Node, schema: Schema<'_>) -> Node {
+        if schema.format() == Some("expression") && matches!(node.value, Value::Bool(_)) {
+            return condition(node);
+        }
         let kept = schema.types().contains(&"string") && schema.format() == Some("template");
         if kept || !node.as_str().is_some_and(is_template) {
             return node.clone();

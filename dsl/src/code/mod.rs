@@ -82,6 +82,7 @@ codes! {
     F0235 Error "path leads nowhere";
     F0236 Error "param not declared";
     F0237 Error "value does not fit the param";
+    F0238 Error "password in an address";
     F0239 Error "unknown schema";
     F0301 Error "unknown node";
     F0302 Error "unknown stage";
@@ -102,6 +103,7 @@ codes! {
     F0503 Error "secret not set";
     F0504 Error "param without a value";
     F0505 Error "file written twice";
+    F0506 Error "file written over while it is read";
     F0510 Error "unknown key in an entity schema";
     F0511 Error "wrong value in an entity schema";
     F0512 Error "pattern that is no regular expression";

@@ -259,7 +259,7 @@ impl Stop<'_> {
     fn missing_colon(&self, line: &Range<usize>) -> Mistake {
         let mut word = lines::first_word(self.text, line);
         if self.text[word.clone()] == *"-" {
-            word = lines::first_word(self.text, &(word.end + 1..line.end.max(word.end + 1)));
+            word = lines::first_word(self.text, &((word.end + 1).min(line.end)..line.end));
         }
         let key = &self.text[word.clone()];
         if let Some((name, rest)) = self.text[word.start..line.end].trim_end().split_once(':')

@@ -1,6 +1,6 @@
 //! A small catalog that stands still, so that the corpus does not change with the stdlib.
 
-use flow_dsl::catalog::{Catalog, Fields, PortSpec, ProviderSpec, Shape, StageSpec};
+use flow_dsl::catalog::{Catalog, Fields, PortSpec, ProviderSpec, Shape, StageSpec, Work};
 use serde_json::{Value, json};
 
 const IN: &[PortSpec] = &[PortSpec { name: "in", required: true }];
@@ -14,7 +14,7 @@ fn stage(
     fields: fn(&Value) -> Fields,
     settings: Value,
 ) -> StageSpec {
-    StageSpec { name, shape, ports, doc: String::new(), settings, fields }
+    StageSpec { name, shape, work: |_| Work::Light, ports, doc: String::new(), settings, fields }
 }
 
 fn closed(properties: &Value, required: &[&str]) -> Value {
@@ -144,7 +144,7 @@ fn maps() -> Vec<StageSpec> {
 
 fn heavy() -> Vec<StageSpec> {
     let same = |_: &Value| Fields::SAME;
-    vec![
+    let stages = vec![
         stage(
             "chunk",
             Shape::Map,
@@ -175,7 +175,12 @@ fn heavy() -> Vec<StageSpec> {
                 &["model", "schema"],
             ),
         ),
-    ]
+    ];
+    let work = |provider: Option<&str>| match provider {
+        Some("openai") => Work::Call,
+        _ => Work::Heavy,
+    };
+    stages.into_iter().map(|stage| StageSpec { work, ..stage }).collect()
 }
 
 fn ends() -> Vec<StageSpec> {

@@ -41,7 +41,7 @@ impl Fault {
     /// As the failure of a call to this address.
     pub(super) fn at(self, url: &str) -> Failure {
         let reason = format!("{url}: {}", self.reason);
-        Failure { reason, kind: self.kind, retry_after: None }
+        Failure { reason, kind: self.kind, retry_after: None, answer: None }
     }
 
     /// No answer came, or it broke off.

@@ -2,7 +2,7 @@
 //! through follows what the server does.
 //!
 //! Up by the slow start and congestion avoidance of TCP (RFC 5681): one more for every answer, then
-//! one more for every round trip. Down by half, once in a round trip, on a timeout, a refusal or a
+//! one more for every round trip (or for 32 answers, where that is longer). Down by half, once in a round trip, on a timeout, a refusal or a
 //! broken connection; and down by the gradient of latency (as in Netflix's concurrency-limits) when
 //! answers take more than twice as long as they did under little load.
 
@@ -26,7 +26,7 @@ const CUT: (f64, f64) = (0.5, 0.8);
 /// Latency that falls by less than to this when the calls at once are halved is not our doing.
 const OURS: f64 = 0.7;
 /// Windows before the first and the second probe; then each takes twice as long to come.
-const PROBES: (u32, u32) = (16, 32);
+const PROBES: (u32, u32) = (32, 64);
 /// The most windows between two probes.
 const MOST_WINDOWS: u32 = 128;
 
@@ -53,8 +53,8 @@ struct State {
     /// Latency under little load, in seconds.
     base: Option<f64>,
     window: Window,
-    /// Where it was when the gradient began to lower it.
-    descent: Option<Load>,
+    /// The calls at once when the gradient began to lower it.
+    descent: Option<f64>,
     /// Where it was before the last halving of a probe, and before the first.
     probe: Option<(Load, f64)>,
     /// Windows until the next probe, and until the one after that.
@@ -72,6 +72,8 @@ struct Load {
 struct Window {
     answers: f64,
     seconds: f64,
+    /// The most calls under way.
+    peak: usize,
 }
 
 /// A call that the gate has let through. Dropped without a word it counts as a bad sign: nobody
@@ -122,7 +124,7 @@ impl Gate {
             // The semaphore is never closed.
             self.places.acquire().await.ok()
         };
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).under_way += 1;
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).enter();
         Through { gate: self, permit, start: Instant::now(), sign: Sign::Bad }
     }
 }
@@ -164,21 +166,28 @@ impl Drop for Through<'_> {
 }
 
 impl State {
+    fn enter(&mut self) {
+        self.under_way += 1;
+        self.window.peak = self.window.peak.max(self.under_way);
+    }
+
     fn answer(&mut self, start: Instant) {
         self.answered = true;
         // What is not used tells nothing of what could be used.
-        if self.probe.is_none() && self.under_way >= whole(self.limit) {
-            self.limit += if self.limit < self.threshold { 1.0 } else { 1.0 / self.limit };
+        if self.probe.is_none() && self.window.peak >= whole(self.limit) {
+            self.limit +=
+                if self.limit < self.threshold { 1.0 } else { 1.0 / self.limit.max(WINDOW.0) };
         }
         if start < self.lowered {
             return;
         }
         self.window.answers += 1.0;
         self.window.seconds += start.elapsed().as_secs_f64();
-        let calls = self.limit.min(count(self.under_way));
+        let calls = self.limit.min(count(self.window.peak));
         let enough = if self.base.is_none() { FIRST } else { calls.clamp(WINDOW.0, WINDOW.1) };
         if self.window.answers >= enough {
-            let window = std::mem::take(&mut self.window);
+            let peak = self.under_way.min(whole(self.limit));
+            let window = std::mem::replace(&mut self.window, Window { peak, ..Window::default() });
             self.judge(Load { calls, latency: window.seconds / window.answers });
         }
     }
@@ -189,9 +198,9 @@ impl State {
         if let Some((before, first)) = self.probe {
             return self.probed(load, before, first);
         }
-        // Down fast, up slowly: servers change, too.
-        let share = if load.latency < base { 0.2 } else { 0.002 };
-        self.base = Some(base + share * (load.latency - base));
+        // Up it goes only when the load was halved and the latency stayed.
+        let base = if load.latency < base { base + 0.2 * (load.latency - base) } else { base };
+        self.base = Some(base);
         self.next_probe.0 = self.next_probe.0.saturating_sub(1);
         let gradient = TOLERANCE * base / load.latency;
         if self.next_probe.0 == 0 && load.calls >= 4.0 {
@@ -205,27 +214,21 @@ impl State {
         }
     }
 
-    /// Answers take longer than under little load.
+    /// Answers take longer than under little load: with fewer calls at once they should not. When
+    /// half of the calls are gone, a probe tells whether it is so.
     fn descend(&mut self, load: Load, gradient: f64) {
-        let top = self.descent.get_or_insert(load);
-        // The line before the server fills only after a while.
-        top.latency = top.latency.max(load.latency);
-        let top = *top;
-        if load.calls <= top.calls / 2.0 {
-            self.descent = None;
-            if load.latency > OURS * top.latency {
-                // Half the calls and as slow: each has become longer, and we are not in the way.
-                self.base = Some(load.latency);
-                self.limit = self.limit.max(top.calls);
-                return;
-            }
+        let top = *self.descent.get_or_insert(load.calls);
+        if load.calls <= top / 2.0 {
+            self.halve(load, top);
+        } else {
+            self.lower(load.calls * gradient.max(0.5));
+            self.threshold = self.limit;
         }
-        self.lower(load.calls * gradient.max(0.5));
-        self.threshold = self.limit;
     }
 
-    /// Whether the server was overloaded from the beginning shows when it gets half as much.
+    /// Whether calls are in each other's way shows when half as many are made.
     fn halve(&mut self, load: Load, first: f64) {
+        self.descent = None;
         self.probe = Some((load, first));
         self.lower(load.calls / 2.0);
     }
@@ -236,8 +239,11 @@ impl State {
             self.halve(load, first);
         } else {
             self.probe = None;
-            self.limit = if before.calls < first { TOLERANCE * before.calls } else { first };
-            self.threshold = self.threshold.min(self.limit);
+            self.limit = first;
+            if before.calls < first {
+                self.limit = first.min(TOLERANCE * before.calls);
+                self.threshold = self.limit;
+            }
         }
     }
 

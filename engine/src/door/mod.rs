@@ -14,6 +14,7 @@ mod price;
 mod quota;
 mod secret;
 mod span;
+pub mod state;
 #[cfg(test)]
 mod tests;
 

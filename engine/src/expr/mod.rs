@@ -174,6 +174,11 @@ impl Template {
         &self.0.text
     }
 
+    /// The names that must come from the record.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.names.iter().map(String::as_str)
+    }
+
     /// Whether it is the same for every record.
     pub fn is_constant(&self) -> bool {
         self.0.names.is_empty()

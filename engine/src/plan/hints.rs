@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flow_dsl::pipeline::{OnError, Order, Parallelism, PipelineNode};
-use flow_dsl::{Code, Diagnostic, Pipeline};
+use flow_dsl::{Code, Diagnostic, Pipeline, Spanned};
 
 use super::Resolved;
 use crate::expr::{Expr, with_params};
@@ -30,56 +30,58 @@ pub(super) fn resolve(
     build: &Build<'_>,
 ) -> Result<Resolved, Vec<Diagnostic>> {
     let hints = &node.hints;
-    let asked = hints.parallelism.as_ref().map_or(Parallelism::Auto, |hint| hint.value);
-    let auto = match stage {
-        Stage::Heavy(_) => cores(),
-        Stage::Call(call) => call.parallelism(),
-        _ => 1,
+    let call = matches!(stage, Stage::Call(_));
+    let sink = matches!(stage, Stage::Sink(_));
+    // Only these do several things at once, and try again.
+    let tries = call || matches!(stage, Stage::Heavy(_));
+    let (parallelism, parallelism_auto) = match (stage, value(hints.parallelism.as_ref())) {
+        (Stage::Heavy(_) | Stage::Call(_), Some(Parallelism::Exactly(count))) => {
+            (count.max(1), false)
+        }
+        (Stage::Heavy(_), _) => (cores(), true),
+        (Stage::Call(call), _) => (call.parallelism(), true),
+        _ => (1, false),
     };
-    let (parallelism, parallelism_auto) = match (stage, asked) {
-        (Stage::Heavy(_) | Stage::Call(_), Parallelism::Exactly(count)) => (count.max(1), false),
-        _ => (auto, matches!(stage, Stage::Heavy(_) | Stage::Call(_))),
-    };
-    let batch_size = hints.batch_size.as_ref().map(|hint| hint.value.max(1));
+    let batch_size = value(hints.batch_size.as_ref()).map(|size| size.max(1));
     let batch_size = match stage {
         Stage::Call(call) => batch_size.unwrap_or_else(|| call.batch_size()).max(1),
         Stage::Sink(_) => batch_size.unwrap_or(WRITE),
         Stage::Heavy(_) => batch_size.unwrap_or(0),
         _ => 0,
     };
-    let batch_wait = hints.batch_wait.as_ref().map(|hint| hint.value);
-    let sink = matches!(stage, Stage::Sink(_));
-    let buffer = match (stage, &hints.buffer) {
+    let batch_wait = value(hints.batch_wait.as_ref()).or(sink.then_some(WRITE_WAIT));
+    let timeout = value(hints.timeout.as_ref()).or(call.then_some(CALL_TIMEOUT));
+    let buffer = match (stage, value(hints.buffer.as_ref())) {
         (Stage::Source(_), _) => 0,
-        (_, Some(hint)) => hint.value.max(1).max(batch_size),
+        (_, Some(buffer)) => buffer.max(1).max(batch_size),
         (_, None) => BUFFER.max(2 * batch_size),
     };
-    let call = matches!(stage, Stage::Call(_));
     Ok(Resolved {
         parallelism,
         parallelism_auto,
         batch_size,
-        batch_wait: batch_wait.or_else(|| sink.then_some(WRITE_WAIT)),
+        batch_wait: batch_wait.filter(|_| call || sink),
         buffer,
-        order: hints.order.as_ref().map_or(Order::Arrival, |hint| hint.value),
-        timeout: hints
-            .timeout
-            .as_ref()
-            .map(|hint| hint.value)
-            .or_else(|| call.then_some(CALL_TIMEOUT)),
-        deadline: hints.deadline.as_ref().map(|hint| hint.value),
-        retry: hints.retry.as_ref().map_or(RETRY, |hint| hint.value),
-        backoff: hints.backoff.as_ref().map_or(BACKOFF, |hint| hint.value),
+        joins: hints.buffer.is_none() && !(sink && hints.batch_wait.is_some()),
+        order: value(hints.order.as_ref()).filter(|_| tries).unwrap_or(Order::Arrival),
+        timeout: timeout.filter(|_| tries),
+        deadline: value(hints.deadline.as_ref()).filter(|_| tries),
+        retry: if tries { value(hints.retry.as_ref()).unwrap_or(RETRY) } else { 0 },
+        backoff: value(hints.backoff.as_ref()).unwrap_or(BACKOFF),
         // What a sink could not write has nowhere to be passed on to.
-        on_error: match hints.on_error.as_ref().map(|hint| hint.value.clone()) {
+        on_error: match value(hints.on_error.as_ref()) {
             None => OnError::Reject,
             Some(OnError::Keep(_)) if sink => OnError::Reject,
             Some(on_error) => on_error,
         },
-        max_failures: hints.max_failures.as_ref().map(|hint| hint.value),
-        limit: hints.limit.as_ref().map(|hint| hint.value.clone()),
+        max_failures: value(hints.max_failures.as_ref()),
+        limit: value(hints.limit.as_ref()).filter(|_| call),
         when: condition(pipeline, node, build)?,
     })
+}
+
+fn value<T: Clone>(hint: Option<&Spanned<T>>) -> Option<T> {
+    hint.map(|hint| hint.value.clone())
 }
 
 fn condition(

@@ -1,14 +1,15 @@
 //! Checked pipeline to plan: stages built, hints resolved, edges in a graph.
 
 mod hints;
+mod line;
 mod settings;
+mod targets;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
 use flow_dsl::pipeline::{Limit, MaxFailures, OnError, Order, Output, PipelineNode};
-use flow_dsl::{Code, Diagnostic, Pipeline};
+use flow_dsl::{Code, Diagnostic, Pipeline, Severity};
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde::Serialize;
 
@@ -17,6 +18,7 @@ use crate::expr::Expr;
 use crate::registry::{Build, Registry};
 use crate::run::{BATCHES, MOST_HEAVY, PULL};
 use crate::stage::{Stage, Survey};
+pub(crate) use line::{joined_to, lines};
 
 /// A pipeline that can be run, once.
 #[derive(Debug)]
@@ -73,8 +75,11 @@ pub struct Resolved {
     pub batch_size: usize,
     /// Longest wait for a batch to fill.
     pub batch_wait: Option<Duration>,
-    /// Capacity of the incoming edge, in records; 0 for a source.
+    /// Capacity of the incoming edge, in records; 0 for a source, and where there is none.
     pub buffer: usize,
+    /// Whether it may be worked together with the node above, without an edge between them: the
+    /// file asks for no edge of its own.
+    pub joins: bool,
     /// Whether records leave as they came.
     pub order: Order,
     /// Time for one attempt.
@@ -112,6 +117,7 @@ impl Plan {
         let records = self.graph.node_weights().map(|node| match &node.stage {
             Stage::Source(_) => PULL as u64,
             Stage::Light(_) | Stage::Gather(_) => node.hints.buffer as u64 * 2,
+            Stage::Sink(_) if node.hints.buffer == 0 => node.hints.batch_size as u64,
             stage => {
                 let at_once = match stage {
                     Stage::Sink(_) => BATCHES * node.hints.batch_size,
@@ -144,12 +150,68 @@ pub fn plan(
     registry: &Registry,
     folder: &Path,
 ) -> Result<Plan, Vec<Diagnostic>> {
+    let secrets = Secrets::new(&pipeline.secrets, folder);
+    let (planned, diagnostics) = plan_nodes(pipeline, registry, folder, &secrets, |_| true);
+    if !diagnostics.is_empty() {
+        return Err(diagnostics);
+    }
+    let mut graph = DiGraph::new();
+    for planned in planned.into_iter().flatten() {
+        graph.add_node(planned);
+    }
+    for (index, node) in pipeline.nodes.iter().enumerate() {
+        for input in &node.inputs {
+            let edge = PlanEdge { output: input.output, port: input.port };
+            graph.add_edge(NodeIndex::new(input.from), NodeIndex::new(index), edge);
+        }
+    }
+    for node in graph.node_indices() {
+        if joined_to(&graph, node).is_some() {
+            let hints = &mut graph[node].hints;
+            (hints.buffer, hints.batch_wait) = (0, None);
+        }
+    }
+    let unset = secrets.unset();
+    Ok(Plan {
+        name: pipeline.name.clone(),
+        title: pipeline.title.clone(),
+        graph,
+        limits: pipeline.limits.clone(),
+        unset: unset.iter().map(|secret| settings::unset(pipeline, secret)).collect(),
+    })
+}
+
+/// The mistakes that [`plan`] would find, for a file that is not run here and now: no secret is
+/// looked for, nodes that wait for the value of a param are passed over, and an input that is not
+/// there is only a warning.
+pub fn judge(pipeline: &Pipeline, registry: &Registry, folder: &Path) -> Vec<Diagnostic> {
+    let waiting: Vec<&str> = pipeline
+        .models
+        .iter()
+        .filter(|model| settings::waits(&model.settings, &[]))
+        .map(|model| model.name.value.as_str())
+        .collect();
+    let ready = |node: &PipelineNode| !settings::waits(&node.settings, &waiting);
+    let (_, mut found) = plan_nodes(pipeline, registry, folder, &Secrets::default(), ready);
+    for missing in found.iter_mut().filter(|found| found.code == Code::F0502) {
+        missing.severity = Severity::Warning;
+        missing.notes.push("a run would be refused".to_owned());
+    }
+    found
+}
+
+/// The nodes, as far as they are ready and can be built, and everything that is wrong with them.
+fn plan_nodes(
+    pipeline: &Pipeline,
+    registry: &Registry,
+    folder: &Path,
+    secrets: &Secrets,
+    ready: impl Fn(&PipelineNode) -> bool,
+) -> (Vec<Option<PlanNode>>, Vec<Diagnostic>) {
     let params: serde_json::Value =
         pipeline.params.iter().cloned().collect::<serde_json::Map<_, _>>().into();
-    let secrets = Secrets::new(&pipeline.secrets, folder);
     let mut diagnostics = Vec::new();
-    let mut graph = DiGraph::new();
-    let mut unset = Vec::new();
+    let mut planned = Vec::with_capacity(pipeline.nodes.len());
     for node in &pipeline.nodes {
         let build = Build {
             node: &node.name.value,
@@ -159,35 +221,15 @@ pub fn plan(
             limits: &pipeline.limits,
             schemas: &pipeline.schemas,
             source: &pipeline.source,
-            secrets: &secrets,
+            secrets,
         };
-        match plan_node(pipeline, node, registry, &build) {
-            Ok(planned) => {
-                graph.add_node(planned);
-            }
-            Err(more) => diagnostics.extend(more),
-        }
+        let node = ready(node).then(|| plan_node(pipeline, node, registry, &build));
+        planned.push(node.and_then(|node| node.map_err(|more| diagnostics.extend(more)).ok()));
     }
-    unset.extend(secrets.unset().into_iter().map(|secret| settings::unset(pipeline, &secret)));
-    if diagnostics.is_empty() {
-        diagnostics.extend(doubled_targets(pipeline, &graph));
-    }
-    if !diagnostics.is_empty() {
-        return Err(diagnostics);
-    }
-    for (index, node) in pipeline.nodes.iter().enumerate() {
-        for input in &node.inputs {
-            let edge = PlanEdge { output: input.output, port: input.port };
-            graph.add_edge(NodeIndex::new(input.from), NodeIndex::new(index), edge);
-        }
-    }
-    Ok(Plan {
-        name: pipeline.name.clone(),
-        title: pipeline.title.clone(),
-        graph,
-        limits: pipeline.limits.clone(),
-        unset,
-    })
+    let built = pipeline.nodes.iter().zip(&planned);
+    let built = built.filter_map(|(node, planned)| Some((node, planned.as_ref()?)));
+    diagnostics.extend(targets::check(pipeline, &built));
+    (planned, diagnostics)
 }
 
 fn plan_node(
@@ -228,50 +270,4 @@ fn plan_node(
         writes,
         tags: node.hints.tags.clone(),
     })
-}
-
-/// A path without `.` and with each `..` taken back, so that one file has one name.
-fn plain(path: &Path) -> std::path::PathBuf {
-    let mut plain = std::path::PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir if plain.file_name().is_some() => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
-}
-
-/// Two sinks that would rename their temporary files to one and the same.
-fn doubled_targets(pipeline: &Pipeline, graph: &DiGraph<PlanNode, PlanEdge>) -> Vec<Diagnostic> {
-    let mut first: HashMap<std::path::PathBuf, usize> = HashMap::new();
-    let mut diagnostics = Vec::new();
-    for (index, planned) in graph.node_weights().enumerate() {
-        let Stage::Sink(sink) = &planned.stage else { continue };
-        for target in sink.targets().iter().map(|target| plain(target)) {
-            if let Some(other) = first.get(&target) {
-                let (node, other) = (&pipeline.nodes[index], &pipeline.nodes[*other]);
-                let message = format!(
-                    "`{}` and `{}` both write `{}`",
-                    other.name.value,
-                    node.name.value,
-                    target.display()
-                );
-                let (source, span) = settings::place(pipeline, node, "to");
-                let (first, before) = settings::place(pipeline, other, "to");
-                let mut diagnostic = Diagnostic::new(Code::F0505, &source, span, message)
-                    .help("give each its own file, or let one node read from both");
-                if first.name == source.name {
-                    diagnostic = diagnostic.other(before, "written here first");
-                }
-                diagnostics.push(diagnostic);
-            } else {
-                first.insert(target, index);
-            }
-        }
-    }
-    diagnostics
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use flow_dsl::pipeline::PipelineNode;
+use flow_dsl::tree::{Node, Value};
 use flow_dsl::{Code, Diagnostic, Pipeline, SourceFile, Span};
 
 use crate::door::UnsetSecret;
@@ -28,6 +29,18 @@ pub(super) fn place(
     }
     let source = found.and_then(|found| found.source.as_ref()).unwrap_or(&pipeline.source);
     (Arc::clone(source), found.map_or(node.uses.span, |found| found.span))
+}
+
+/// Whether a part of a setting depends on a param that has no value, itself or through one of the
+/// names.
+pub(super) fn waits(setting: &Node, names: &[&str]) -> bool {
+    match &setting.value {
+        Value::Bad => true,
+        Value::String(text) => names.contains(&text.as_str()),
+        Value::List(items) => items.iter().any(|item| waits(item, names)),
+        Value::Map(entries) => entries.iter().any(|entry| waits(&entry.value, names)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// A stage's refusal as a diagnostic at its setting.

@@ -12,7 +12,7 @@ use super::node::{NodeError, blocking};
 use crate::door::{Cause, Door, Meter};
 use crate::plan::Resolved;
 use crate::record::Record;
-use crate::stage::{Call, CallContext, Failure, FailureKind, Heavy};
+use crate::stage::{Answers, Call, CallContext, Failure, FailureKind, Heavy};
 
 /// A step by which a deadline moves while the attempt stands in line.
 const STEP: Duration = Duration::from_millis(10);
@@ -53,11 +53,12 @@ impl Attempts {
     pub(crate) async fn settle(&self, batch: Vec<Record>) -> Result<Outcome, NodeError> {
         let start = Instant::now();
         let end = self.hints.deadline.map(|deadline| start + deadline);
+        let answers = Arc::new(Answers::default());
         let mut settled = Vec::with_capacity(batch.len());
         let mut todo: Vec<(usize, Record)> = batch.into_iter().enumerate().collect();
         for attempt in 1_u32.. {
             let (places, records): (Vec<usize>, Vec<Record>) = todo.into_iter().unzip();
-            let (records, results) = self.once(records, attempt, end).await?;
+            let (records, results) = self.once(records, (attempt, end), &answers).await?;
             if results.len() != records.len() {
                 let (made, had) = (results.len(), records.len());
                 return Err(NodeError::Bug(format!("{made} results for {had} records")));
@@ -85,7 +86,7 @@ impl Attempts {
             let pause = self.pause(attempt, patience);
             if end.is_some_and(|end| end <= Instant::now() + pause) {
                 settled.extend(again.into_iter().map(|(place, record, failure)| {
-                    (place, record, Settled::Failed(self.too_late(&failure)), attempt)
+                    (place, record, Settled::Failed(self.too_late(failure)), attempt)
                 }));
                 break;
             }
@@ -130,18 +131,18 @@ impl Attempts {
     }
 
     /// No attempt can be made before the deadline.
-    fn too_late(&self, failure: &Failure) -> Failure {
+    fn too_late(&self, failure: Failure) -> Failure {
         let deadline = self.hints.deadline.unwrap_or_default();
         let reason =
             format!("{}; its deadline of {deadline:?} leaves no time to try again", failure.reason);
-        Failure { reason, kind: FailureKind::Bad, retry_after: None }
+        Failure { reason, kind: FailureKind::Bad, retry_after: None, ..failure }
     }
 
     async fn once(
         &self,
         records: Vec<Record>,
-        attempt: u32,
-        end: Option<Instant>,
+        (attempt, end): (u32, Option<Instant>),
+        answers: &Arc<Answers>,
     ) -> Result<(Vec<Record>, Vec<Result<Vec<Record>, Failure>>), NodeError> {
         let count = records.len();
         let meter = Arc::new(Meter::new(
@@ -168,6 +169,7 @@ impl Attempts {
                     door: Arc::clone(&self.door),
                     attempt,
                     meter: Arc::clone(&meter),
+                    answers: Arc::clone(answers),
                 };
                 let call = async {
                     let pass = match &self.hints.limit {

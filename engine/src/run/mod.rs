@@ -5,7 +5,7 @@ mod attempt;
 mod control;
 mod edge;
 mod gather;
-mod light;
+mod line;
 mod node;
 mod pool;
 mod progress;
@@ -13,10 +13,10 @@ mod sink;
 mod source;
 mod start;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use flow_dsl::pipeline::Output;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -32,23 +32,36 @@ use edge::EdgeCount;
 use node::{NodeError, blocking};
 pub use progress::{NodeProgress, Progress};
 pub(crate) use sink::BATCHES;
+use sink::Ending;
 pub(crate) use source::PULL;
 pub(crate) use start::MOST_HEAVY;
-use start::{NodeEnd, NodeTask};
+use start::{LineTask, NodeEnd};
 
-/// A run under way, on the current tokio runtime. Dropping it ends it at once.
+/// A run under way, on the current tokio runtime. Dropping it, or the future that waits for its
+/// end, ends it at once.
 pub struct Run {
+    watch: Arc<Watch>,
+    tasks: Vec<LineTask>,
+}
+
+/// A run as it is seen from outside: where it is, and the way to stop it.
+pub struct Watch {
     pipeline: String,
     started: Instant,
     nodes: Vec<Running>,
     edges: Vec<RunningEdge>,
     control: Arc<Control>,
-    tasks: Mutex<Vec<NodeTask>>,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Watch({}, {:?})", self.pipeline, self.control.status())
+    }
 }
 
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Run({}, {:?})", self.pipeline, self.control.status())
+        write!(f, "Run({:?})", self.watch)
     }
 }
 
@@ -62,6 +75,19 @@ struct Running {
     room: Option<(Arc<Semaphore>, usize)>,
     /// The nodes above.
     above: Vec<usize>,
+    /// What it writes, when it is a sink.
+    writes: Option<Writes>,
+}
+
+/// What a sink writes.
+#[derive(Debug)]
+struct Writes {
+    /// Where to, in words.
+    to: String,
+    /// Whole files, put in place at the end; otherwise batch after batch, for good.
+    files: bool,
+    /// Nothing but rejects, which are wanted most when a run is not whole.
+    rejects: bool,
 }
 
 #[derive(Debug)]
@@ -83,6 +109,45 @@ impl Run {
         start::start(plan, Some(limits))
     }
 
+    /// A view that outlives it.
+    pub fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
+    }
+
+    /// Waits for the end and lets the sinks commit, if every record found its end.
+    pub async fn finish(self) -> Report {
+        let mut tasks: FuturesUnordered<LineTask> = self.tasks.into_iter().collect();
+        let watch = self.watch;
+        let mut ends: Vec<NodeEnd> = Vec::new();
+        let mut stopped = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = tasks.next() => match ended {
+                    Some(more) => ends.extend(more),
+                    None => break,
+                },
+                () = watch.control.reached(State::Stopped), if !stopped => {
+                    stopped = true;
+                    tasks.iter().for_each(LineTask::abort);
+                }
+            }
+        }
+        ends.sort_by_key(|end| end.node);
+        for end in ends.iter().filter(|end| end.panicked) {
+            watch.nodes[end.node].account.abandon();
+        }
+        if watch.control.status() != Status::Done {
+            watch.settle_unfinished(&ends);
+        }
+        watch.check_sums();
+        let mut left = watch.left_behind(&ends);
+        left.extend(watch.commit(ends).await);
+        watch.report(left)
+    }
+}
+
+impl Watch {
     /// Asks it to stop. The first time, sources stop, and calls in flight are finished and stored;
     /// the second time, everything ends at once.
     pub fn cancel(&self) {
@@ -91,37 +156,6 @@ impl Run {
         } else {
             self.control.end(Status::Cancelled);
         }
-    }
-
-    /// Waits for the end and lets the sinks commit, if every record found its end.
-    pub async fn finish(&self) -> Report {
-        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut tasks: FuturesUnordered<NodeTask> = tasks.into_iter().collect();
-        let mut ends: Vec<NodeEnd> = Vec::new();
-        let mut stopped = false;
-        loop {
-            tokio::select! {
-                biased;
-                end = tasks.next() => match end {
-                    Some(end) => ends.extend(end),
-                    None => break,
-                },
-                () = self.control.reached(State::Stopped), if !stopped => {
-                    stopped = true;
-                    tasks.iter().for_each(NodeTask::abort);
-                }
-            }
-        }
-        ends.sort_by_key(|end| end.node);
-        for end in ends.iter().filter(|end| end.panicked) {
-            self.nodes[end.node].account.abandon();
-        }
-        if self.control.status() != Status::Done {
-            self.settle_unfinished(&ends);
-        }
-        self.check_sums();
-        let (written, unwritten) = self.commit(ends).await;
-        self.report(written, unwritten)
     }
 
     /// Nodes that were ended at once have not counted what they held.
@@ -134,7 +168,7 @@ impl Run {
     }
 
     fn check_sums(&self) {
-        let report = self.report(Vec::new(), Vec::new());
+        let report = self.report(Left::default());
         if let Some(imbalance) = report.imbalances().into_iter().next() {
             self.control.end(Status::Bug {
                 node: self.pipeline.clone(),
@@ -143,35 +177,58 @@ impl Run {
         }
     }
 
-    /// Commit is the last act, and only of a run that is whole.
-    async fn commit(&self, ends: Vec<NodeEnd>) -> (Vec<Written>, Vec<String>) {
-        let (mut written, mut unwritten) = (Vec::new(), Vec::new());
-        for end in ends {
-            let Some((mut sink, whole)) = end.sink else { continue };
-            let name = self.nodes[end.node].name.clone();
-            let commits = whole && self.control.status() == Status::Done;
-            if !commits && !sink.targets().is_empty() {
-                unwritten.push(sink.survey());
-            }
-            let accounts = if commits { self.accounts() } else { Vec::new() };
-            let act = blocking(move || act_last(sink.as_mut(), commits, &accounts)).await;
-            match act {
-                Ok((more, None)) => written.extend(more),
-                Ok((more, Some(error))) => {
-                    written.extend(more);
-                    self.control.end(broken(&name, NodeError::Broken(error)));
-                }
-                Err(error) => self.control.end(broken(&name, error)),
+    /// What the sinks leave that were ended at once.
+    fn left_behind(&self, ends: &[NodeEnd]) -> Left {
+        let mut left = Left::default();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let Some(writes) = &node.writes else { continue };
+            let records = node.account.passed.load(Ordering::Relaxed);
+            if ends.iter().any(|end| end.node == index && end.sink.is_some()) {
+            } else if writes.files {
+                left.unwritten.push(writes.to.clone());
+            } else if records > 0 {
+                // A batch may still be on its way.
+                let to = format!("{}, at least", writes.to);
+                left.written.push(Written { to, records, verdict: None });
             }
         }
-        (written, unwritten)
+        left
+    }
+
+    /// Commit is the last act, and only of a run that is whole; but rejects are kept of any.
+    async fn commit(&self, ends: Vec<NodeEnd>) -> Left {
+        let mut left = Left::default();
+        for end in ends {
+            let Some((mut sink, ending)) = end.sink else { continue };
+            let Running { name, writes, .. } = &self.nodes[end.node];
+            let rejects = writes.as_ref().is_some_and(|writes| writes.rejects);
+            let commits = match ending {
+                Ending::Whole => rejects || self.control.status() == Status::Done,
+                Ending::Cut => rejects,
+                Ending::Broken => false,
+            };
+            if let Some(writes) = writes.as_ref().filter(|writes| !commits && writes.files) {
+                left.unwritten.push(writes.to.clone());
+            }
+            let accounts = if commits { self.accounts() } else { Vec::new() };
+            match blocking(move || act_last(sink.as_mut(), commits, &accounts)).await {
+                Ok((written, broke)) => {
+                    left.written.extend(written);
+                    if let Some(error) = broke {
+                        self.control.end(broken(name, NodeError::Broken(error)));
+                    }
+                }
+                Err(error) => self.control.end(broken(name, error)),
+            }
+        }
+        left
     }
 
     fn accounts(&self) -> Vec<NodeReport> {
         self.nodes.iter().map(|node| node.account.report(&node.name, &node.stage)).collect()
     }
 
-    fn report(&self, written: Vec<Written>, unwritten: Vec<String>) -> Report {
+    fn report(&self, left: Left) -> Report {
         let edges = self.edges.iter().map(|edge| EdgeReport {
             from: self.nodes[edge.from].name.clone(),
             output: match edge.output {
@@ -190,9 +247,23 @@ impl Run {
             nodes: self.accounts(),
             edges: edges.collect(),
             rejects: self.nodes.iter().flat_map(|node| node.account.rejects()).collect(),
-            written,
-            unwritten,
+            written: left.written,
+            unwritten: left.unwritten,
         }
+    }
+}
+
+/// What a run leaves behind.
+#[derive(Default)]
+struct Left {
+    written: Vec<Written>,
+    unwritten: Vec<String>,
+}
+
+impl Left {
+    fn extend(&mut self, more: Self) {
+        self.written.extend(more.written);
+        self.unwritten.extend(more.unwritten);
     }
 }
 

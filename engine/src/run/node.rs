@@ -13,6 +13,7 @@ use crate::plan::Resolved;
 use crate::record::Record;
 use crate::report::Status;
 use crate::stage::{Failure, FailureKind, StageError};
+use crate::words::counted;
 
 /// A share of failures means nothing before so many records were seen.
 const SHARE_AFTER: u64 = 20;
@@ -32,6 +33,16 @@ pub(crate) struct Node {
     pub(crate) failed: Outlet,
 }
 
+/// Where a record goes that failed for good.
+pub(crate) enum Judged {
+    /// On, with its error in a field.
+    Kept(Record),
+    /// To `.failed`.
+    Rejected(Record),
+    /// Nowhere; it is counted.
+    Gone,
+}
+
 /// Why a node ended before its time.
 #[derive(Debug)]
 pub(crate) enum NodeError {
@@ -48,9 +59,14 @@ impl From<StageError> for NodeError {
 }
 
 impl Node {
+    /// Whether all that read what passes have left.
+    pub(crate) fn is_left(&self) -> bool {
+        self.main.is_wired() && !self.main.is_read()
+    }
+
     /// Whether nobody wants anything of this node any more.
     pub(crate) fn is_unwanted(&self) -> bool {
-        self.main.is_wired() && !self.main.is_read() && !self.failed.is_read()
+        self.is_left() && !self.failed.is_read()
     }
 
     /// Gives records to the readers. The inputs that they were made of are counted by the caller.
@@ -70,21 +86,52 @@ impl Node {
     }
 
     /// Lets in the records for which `when` holds.
-    pub(crate) async fn admit(&mut self, records: Vec<Record>) -> Vec<Record> {
-        let Some(when) = self.hints.when.clone() else { return records };
-        let mut admitted = Vec::with_capacity(records.len());
-        for record in records {
-            match when.holds(&record) {
-                Ok(true) => admitted.push(record),
-                Ok(false) => self.filter(1),
-                Err(failure) => self.fail(record, &failure, 1).await,
+    pub(crate) async fn admit(&mut self, mut records: Vec<Record>) -> Vec<Record> {
+        let mut rejects = Vec::new();
+        let kept = self.admit_now(&mut records, &mut rejects);
+        self.emit(kept).await;
+        self.failed.send(rejects).await;
+        records
+    }
+
+    /// Leaves in `records` those for which `when` holds. Gives back those that pass on in spite of
+    /// an error in it; puts aside what is for `.failed`.
+    pub(crate) fn admit_now(
+        &self,
+        records: &mut Vec<Record>,
+        rejects: &mut Vec<Record>,
+    ) -> Vec<Record> {
+        let mut kept = Vec::new();
+        let Some(when) = &self.hints.when else { return kept };
+        records.retain_mut(|record| match when.holds(record) {
+            Ok(holds) => {
+                self.filter(usize::from(!holds));
+                holds
             }
-        }
-        admitted
+            Err(failure) => {
+                let failed = std::mem::replace(record, Record::new(record.id));
+                match self.judge(failed, &failure, 1) {
+                    Judged::Kept(record) => kept.push(record),
+                    Judged::Rejected(record) => rejects.push(record),
+                    Judged::Gone => {}
+                }
+                false
+            }
+        });
+        kept
     }
 
     /// Deals with a record that failed for good, as `on_error` says.
-    pub(crate) async fn fail(&mut self, mut record: Record, failure: &Failure, attempts: u32) {
+    pub(crate) async fn fail(&mut self, record: Record, failure: &Failure, attempts: u32) {
+        match self.judge(record, failure, attempts) {
+            Judged::Kept(record) => self.emit(vec![record]).await,
+            Judged::Rejected(record) => self.failed.send(vec![record]).await,
+            Judged::Gone => {}
+        }
+    }
+
+    /// Counts a record that failed for good, and says where it goes.
+    pub(crate) fn judge(&self, mut record: Record, failure: &Failure, attempts: u32) -> Judged {
         tracing::debug!(node = %self.name, id = %record.id, reason = %failure.reason, "a record failed");
         if failure.kind == FailureKind::Fatal {
             self.account.leave(1);
@@ -93,22 +140,25 @@ impl Node {
                 message: failure.reason.clone(),
                 help: None,
             });
-            return;
+            return Judged::Gone;
         }
-        let error = error_field(&self.name, &record, failure, attempts);
-        if let OnError::Keep(field) = &self.hints.on_error {
-            record.set(field, error);
+        let error = error_object(&self.name, &record, failure, attempts);
+        let judged = if let OnError::Keep(field) = &self.hints.on_error {
+            set_error(&mut record, field, error);
             self.account.kept.fetch_add(1, Ordering::Relaxed);
             self.pass(1);
-            self.emit(vec![record]).await;
+            Judged::Kept(record)
         } else {
             self.account.reject(&self.name, &record, &failure.reason, attempts);
-            if self.hints.on_error == OnError::Reject {
-                record.set("error", error);
-                self.failed.send(vec![record]).await;
+            if self.hints.on_error == OnError::Reject && self.failed.is_wired() {
+                set_error(&mut record, "error", error);
+                Judged::Rejected(record)
+            } else {
+                Judged::Gone
             }
-        }
+        };
         self.check_failures(&failure.reason);
+        judged
     }
 
     fn check_failures(&self, reason: &str) {
@@ -127,9 +177,11 @@ impl Node {
             }
         };
         if failures > most {
-            let message = match self.hints.on_error {
-                OnError::Stop => format!("`on_error: stop`, and a record failed: {reason}"),
-                _ => format!("{failures} records failed, at most {most} may; the last: {reason}"),
+            let message = if self.hints.on_error == OnError::Stop {
+                format!("`on_error: stop`, and a record failed: {reason}")
+            } else {
+                let failed = counted(failures, "record");
+                format!("{failed} failed, at most {most} may; the last: {reason}")
             };
             self.control.end(Status::TooManyFailures { node: self.name.to_string(), message });
         }
@@ -143,8 +195,8 @@ impl Node {
             let most = share_of(share.0, report.received);
             if failures > most {
                 let message = format!(
-                    "{failures} of {} records failed, at most {}% may",
-                    report.received,
+                    "{failures} of {} failed, at most {}% may",
+                    counted(report.received, "record"),
                     share.0 * 100.0
                 );
                 self.control.end(Status::TooManyFailures { node: self.name.to_string(), message });
@@ -174,8 +226,19 @@ fn share_of(share: f64, count: u64) -> u64 {
 }
 
 /// Says of a failed record where it failed, why, and which file and line it came from.
-fn error_field(node: &str, record: &Record, failure: &Failure, attempts: u32) -> Value {
+/// Sets the field that says what went wrong; what the record had in it goes into the error.
+fn set_error(record: &mut Record, field: &str, mut error: Value) {
+    if let Some(old) = record.get(field) {
+        error["replaced"] = old.clone();
+    }
+    record.set(field, error);
+}
+
+fn error_object(node: &str, record: &Record, failure: &Failure, attempts: u32) -> Value {
     let mut error = json!({"node": node, "reason": failure.reason, "attempts": attempts});
+    if let Some(answer) = &failure.answer {
+        error["answer"] = json!(answer);
+    }
     if let Some(path) = &record.path {
         error["path"] = json!(&**path);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Run;
+use super::Watch;
 use crate::report::NodeReport;
 
 /// Where a run is.
@@ -36,7 +36,7 @@ pub struct NodeProgress {
     pub done: bool,
 }
 
-impl Run {
+impl Watch {
     /// Where it is.
     pub fn progress(&self) -> Progress {
         let mut nodes: Vec<NodeProgress> = (0..self.nodes.len()).map(|at| self.look(at)).collect();

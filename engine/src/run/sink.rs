@@ -3,14 +3,19 @@
 use std::sync::atomic::Ordering;
 
 use super::edge::{Batching, Inlet, Next};
-use super::node::{Node, NodeError, blocking};
+use super::node::{Judged, Node, NodeError, blocking};
 use crate::record::Record;
 use crate::stage::{Failure, Sink, StageError};
 
-/// A sink whose inputs have ended; whether they brought all that there was.
-pub(crate) struct Written {
-    pub(crate) sink: Box<dyn Sink>,
-    pub(crate) whole: bool,
+/// How a sink came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Its inputs brought all that there was.
+    Whole,
+    /// They ended before their time.
+    Cut,
+    /// It could not write.
+    Broken,
 }
 
 /// Batches that one visit to the thread writes, when they are there.
@@ -20,14 +25,14 @@ pub(crate) async fn drive(
     mut node: Node,
     mut inlet: Inlet,
     mut sink: Box<dyn Sink>,
-) -> Result<Written, (Option<Box<dyn Sink>>, NodeError)> {
+) -> Result<(Box<dyn Sink>, Ending), (Option<Box<dyn Sink>>, NodeError)> {
     let batching = Batching::Full { size: node.hints.batch_size, wait: node.hints.batch_wait };
     loop {
         let (port, records) = match inlet.next(batching).await {
             Next::Batch(port, records) => (port, records),
             Next::End { whole } => {
                 node.end(whole).await;
-                return Ok(Written { sink, whole });
+                return Ok((sink, if whole { Ending::Whole } else { Ending::Cut }));
             }
         };
         let mut batches = vec![(port, node.admit(records).await)];
@@ -52,17 +57,20 @@ pub(crate) async fn drive(
             }
         };
         sink = back;
-        if let Err(error) = settle(&mut node, results, count).await {
+        let mut rejects = Vec::new();
+        let settled = settle(&node, results, count, &mut rejects);
+        node.failed.send(rejects).await;
+        if let Err(error) = settled {
             return Err((Some(sink), error));
         }
     }
 }
 
 /// For each batch that was begun its size, and what was refused of it or why it broke.
-type Results = Vec<(usize, Result<Vec<(Record, Failure)>, StageError>)>;
+pub(crate) type Results = Vec<(usize, Result<Vec<(Record, Failure)>, StageError>)>;
 
 /// Writes batch after batch, up to the first that breaks.
-fn write(sink: &mut dyn Sink, batches: Vec<(usize, Vec<Record>)>) -> Results {
+pub(crate) fn write(sink: &mut dyn Sink, batches: Vec<(usize, Vec<Record>)>) -> Results {
     let mut results = Vec::with_capacity(batches.len());
     for (port, records) in batches.into_iter().filter(|(_, records)| !records.is_empty()) {
         let count = records.len();
@@ -76,8 +84,14 @@ fn write(sink: &mut dyn Sink, batches: Vec<(usize, Vec<Record>)>) -> Results {
     results
 }
 
-/// Counts what became of `count` records; those behind a break stay pending.
-async fn settle(node: &mut Node, results: Results, count: usize) -> Result<(), NodeError> {
+/// Counts what became of `count` records, and puts aside what is for `.failed`; those behind a break
+/// stay pending.
+pub(crate) fn settle(
+    node: &Node,
+    results: Results,
+    count: usize,
+    rejects: &mut Vec<Record>,
+) -> Result<(), NodeError> {
     let mut settled = 0;
     for (size, result) in results {
         match result {
@@ -85,7 +99,10 @@ async fn settle(node: &mut Node, results: Results, count: usize) -> Result<(), N
                 settled += size;
                 node.pass(size - refused.len().min(size));
                 for (record, failure) in refused {
-                    node.fail(record, &failure, 1).await;
+                    // A sink passes nothing on: `keep` is `reject` there.
+                    if let Judged::Rejected(reject) = node.judge(record, &failure, 1) {
+                        rejects.push(reject);
+                    }
                 }
             }
             Err(error) => {

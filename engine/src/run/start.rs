@@ -1,15 +1,17 @@
 //! Starts a plan: makes the edges, hands each node its ends, and sets its driver to work.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use flow_dsl::pipeline::Output;
 use futures::FutureExt;
 use petgraph::Direction;
+use petgraph::graph::NodeIndex;
 use petgraph::visit::EdgeRef;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -18,40 +20,42 @@ use super::account::Account;
 use super::attempt::{Attempts, Work};
 use super::control::Control;
 use super::edge::{Batching, EdgeCount, Inlet, Outlet, Writer, queue};
+use super::line::{self, Joint, Last, Line, Step};
 use super::node::{Node, NodeError};
-use super::{Run, Running, RunningEdge, broken, gather, light, pool, sink, source};
+use super::sink::Ending;
+use super::{Run, Running, RunningEdge, Watch, Writes, broken, gather, pool, sink, source};
 use crate::door::Door;
-use crate::plan::{Plan, PlanNode};
+use crate::plan::{Plan, PlanNode, joined_to, lines};
 use crate::stage::{Sink, Stage};
 
 /// How a node ended.
 pub(super) struct NodeEnd {
     pub(super) node: usize,
-    /// A sink that waits for its last act, and whether its inputs were whole.
-    pub(super) sink: Option<(Box<dyn Sink>, bool)>,
+    /// A sink that waits for its last act.
+    pub(super) sink: Option<(Box<dyn Sink>, Ending)>,
     /// Whether it ended without counting what it held.
     pub(super) panicked: bool,
 }
 
-/// The task of a node; ends with whoever waits for it. A task that was aborted gives nothing.
-pub(super) struct NodeTask(JoinHandle<NodeEnd>);
+/// The task of a line of nodes; ends with whoever waits for it. One that was aborted gives nothing.
+pub(super) struct LineTask(JoinHandle<Vec<NodeEnd>>);
 
-impl NodeTask {
+impl LineTask {
     /// Ends it at once; it still has to be waited for.
     pub(super) fn abort(&self) {
         self.0.abort();
     }
 }
 
-impl Future for NodeTask {
-    type Output = Option<NodeEnd>;
+impl Future for LineTask {
+    type Output = Vec<NodeEnd>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<NodeEnd>> {
-        Pin::new(&mut self.0).poll(context).map(Result::ok)
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Vec<NodeEnd>> {
+        Pin::new(&mut self.0).poll(context).map(Result::unwrap_or_default)
     }
 }
 
-impl Drop for NodeTask {
+impl Drop for LineTask {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -61,22 +65,49 @@ pub(super) fn start(plan: Plan, limits: Option<&Path>) -> Run {
     let (mut nodes, edges) = lay_out(&plan);
     let door = Arc::new(Door::shared(&plan.limits, limits));
     let control = Arc::new(Control::new(Arc::clone(&door)));
+    let lines = lines(&plan.graph);
     let (mut outlets, mut inlets) = connect(&mut nodes, &edges, &plan);
-    let mut tasks = Vec::with_capacity(nodes.len());
-    for (index, planned) in plan.graph.into_nodes_edges().0.into_iter().enumerate() {
-        let PlanNode { name, stage, hints, .. } = planned.weight;
-        let (main, failed) = std::mem::take(&mut outlets[index]);
-        let node = Node {
-            name: name.into(),
-            hints,
-            account: Arc::clone(&nodes[index].account),
-            control: Arc::clone(&control),
-            main,
-            failed,
-        };
-        tasks.push(spawn(index, node, inlets[index].take(), stage, &door));
+    let counts: HashMap<NodeIndex, Arc<EdgeCount>> = joints(&plan, &edges);
+    let mut planned: Vec<Option<PlanNode>> =
+        plan.graph.into_nodes_edges().0.into_iter().map(|node| Some(node.weight)).collect();
+    let mut tasks = Vec::with_capacity(lines.len());
+    for line in &lines {
+        let mut parts = Vec::with_capacity(line.len());
+        for index in line {
+            let Some(PlanNode { name, stage, hints, .. }) = planned[index.index()].take() else {
+                continue;
+            };
+            let (main, failed) = std::mem::take(&mut outlets[index.index()]);
+            let account = Arc::clone(&nodes[index.index()].account);
+            let control = Arc::clone(&control);
+            let above = parts.last().map(|part: &Part| Arc::clone(&part.node.account));
+            let joint = above.zip(counts.get(index).cloned());
+            parts.push(Part {
+                index: index.index(),
+                joint: joint.map(|(above, count)| Joint { above, count }),
+                node: Node { name: name.into(), hints, account, control, main, failed },
+                stage,
+            });
+        }
+        tasks.push(spawn(parts, inlets[line[0].index()].take(), &door));
     }
-    Run { pipeline: plan.name, started: Instant::now(), nodes, edges, control, tasks: tasks.into() }
+    let watch = Watch { pipeline: plan.name, started: Instant::now(), nodes, edges, control };
+    Run { watch: Arc::new(watch), tasks }
+}
+
+/// A node of a line, about to be set to work.
+struct Part {
+    index: usize,
+    /// How records come from the node before it in the line.
+    joint: Option<Joint>,
+    node: Node,
+    stage: Stage,
+}
+
+/// The counters of the edges inside lines, by the node that they lead to.
+fn joints(plan: &Plan, edges: &[RunningEdge]) -> HashMap<NodeIndex, Arc<EdgeCount>> {
+    let counts = edges.iter().map(|edge| (NodeIndex::new(edge.to), Arc::clone(&edge.count)));
+    counts.filter(|(node, _)| joined_to(&plan.graph, *node).is_some()).collect()
 }
 
 fn lay_out(plan: &Plan) -> (Vec<Running>, Vec<RunningEdge>) {
@@ -90,8 +121,17 @@ fn lay_out(plan: &Plan) -> (Vec<Running>, Vec<RunningEdge>) {
             count: Arc::new(EdgeCount::default()),
         })
         .collect();
+    let of_rejects = of_rejects(plan);
     let nodes = plan.graph.node_indices().map(|index| {
         let node = &plan.graph[index];
+        let writes = match &node.stage {
+            Stage::Sink(sink) => Some(Writes {
+                to: sink.survey(),
+                files: !sink.targets().is_empty(),
+                rejects: of_rejects[index.index()],
+            }),
+            _ => None,
+        };
         Running {
             name: node.name.clone(),
             stage: node.uses.clone(),
@@ -102,9 +142,26 @@ fn lay_out(plan: &Plan) -> (Vec<Running>, Vec<RunningEdge>) {
                 .neighbors_directed(index, Direction::Incoming)
                 .map(petgraph::graph::NodeIndex::index)
                 .collect(),
+            writes,
         }
     });
     (nodes.collect(), edges)
+}
+
+/// Which nodes see nothing but rejects, at first hand or through maps.
+fn of_rejects(plan: &Plan) -> Vec<bool> {
+    let mut flags = vec![false; plan.graph.node_count()];
+    // A plan has no loop.
+    for index in petgraph::algo::toposort(&plan.graph, None).unwrap_or_default() {
+        let mut above = plan.graph.edges_directed(index, Direction::Incoming).peekable();
+        flags[index.index()] = above.peek().is_some()
+            && above.all(|edge| {
+                let stage = &plan.graph[edge.source()].stage;
+                let is_map = matches!(stage, Stage::Light(_) | Stage::Heavy(_) | Stage::Call(_));
+                edge.weight().output == Output::Failed || is_map && flags[edge.source().index()]
+            });
+    }
+    flags
 }
 
 type Outlets = Vec<(Outlet, Outlet)>;
@@ -123,14 +180,15 @@ fn connect(
     }
     let mut inlets = Vec::with_capacity(nodes.len());
     for (index, (node, into)) in nodes.iter_mut().zip(leading).enumerate() {
-        if into.is_empty() {
+        let joined = joined_to(&plan.graph, NodeIndex::new(index)).is_some();
+        if into.is_empty() || joined {
             inlets.push(None);
             continue;
         }
         let counts: Vec<_> =
             into.iter().map(|edge| (ports[*edge], Arc::clone(&edges[*edge].count))).collect();
         let last_port = counts.iter().map(|(port, _)| *port).max().unwrap_or(0);
-        let buffer = plan.graph[petgraph::graph::NodeIndex::new(index)].hints.buffer;
+        let buffer = plan.graph[NodeIndex::new(index)].hints.buffer;
         let (writers, inlet) = queue(buffer, last_port + 1, &counts, &node.account);
         node.room = Some((inlet.room(), buffer));
         inlets.push(Some(inlet));
@@ -153,39 +211,66 @@ fn give(
     }
 }
 
-fn spawn(
-    index: usize,
-    node: Node,
-    inlet: Option<Inlet>,
-    stage: Stage,
-    door: &Arc<Door>,
-) -> NodeTask {
-    let (name, account, control) =
-        (Arc::clone(&node.name), Arc::clone(&node.account), Arc::clone(&node.control));
+fn spawn(parts: Vec<Part>, inlet: Option<Inlet>, door: &Arc<Door>) -> LineTask {
     let door = Arc::clone(door);
+    let names: Vec<(usize, Arc<str>, Arc<Account>)> = parts
+        .iter()
+        .map(|part| (part.index, Arc::clone(&part.node.name), Arc::clone(&part.node.account)))
+        .collect();
+    let control = parts.first().map(|part| Arc::clone(&part.node.control));
+    let at = Arc::new(AtomicUsize::new(0));
     let work = async move {
-        let driven = AssertUnwindSafe(drive(node, inlet, stage, door)).catch_unwind().await;
-        let (sink, error) = match driven {
-            Ok((sink, error)) => (sink, error),
+        let driven = drive(parts, inlet, Arc::clone(&at), door);
+        let (mut sink, error) = match AssertUnwindSafe(driven).catch_unwind().await {
+            Ok(driven) => driven,
             Err(panic) => (None, Some(NodeError::Bug(super::node::words_of(&*panic)))),
         };
-        account.done.store(true, Ordering::Relaxed);
         let panicked = matches!(error, Some(NodeError::Bug(_)));
-        if let Some(error) = error {
-            control.end(broken(&name, error));
+        if let (Some(error), Some(control)) = (error, control) {
+            let (_, name, _) = &names[at.load(Ordering::Relaxed).min(names.len() - 1)];
+            control.end(broken(name, error));
         }
-        NodeEnd { node: index, sink, panicked }
+        let last = names.len() - 1;
+        let ends = names.into_iter().enumerate().map(|(place, (node, _, account))| {
+            account.done.store(true, Ordering::Relaxed);
+            NodeEnd { node, sink: if place == last { sink.take() } else { None }, panicked }
+        });
+        ends.collect()
     };
     #[expect(clippy::disallowed_methods, reason = "one of the places that start tasks")]
-    NodeTask(tokio::spawn(work))
+    LineTask(tokio::spawn(work))
 }
 
-type Driven = (Option<(Box<dyn Sink>, bool)>, Option<NodeError>);
+/// A sink that waits for its last act, and how it came to its end; and what went wrong.
+pub(super) type Driven = (Option<(Box<dyn Sink>, Ending)>, Option<NodeError>);
 
-async fn drive(node: Node, inlet: Option<Inlet>, stage: Stage, door: Arc<Door>) -> Driven {
+/// Sets the nodes of a line to work, by the shape of the first.
+async fn drive(
+    parts: Vec<Part>,
+    inlet: Option<Inlet>,
+    at: Arc<AtomicUsize>,
+    door: Arc<Door>,
+) -> Driven {
+    let mut parts = parts.into_iter();
+    let Some(Part { node, stage, .. }) = parts.next() else { return (None, None) };
+    let first = usize::from(matches!(stage, Stage::Source(_)));
+    let mut line = Line { steps: Vec::new(), last: None, first, at };
+    for Part { joint, node, stage, .. } in parts {
+        match (stage, joint) {
+            (Stage::Sink(sink), Some(joint)) => line.last = Some(Last::new(joint, node, sink)),
+            (Stage::Light(stage), joint) => line.steps.push(Step::new(joint, node, stage)),
+            (stage, _) => {
+                let message = format!("{stage:?} cannot be worked together with a node above");
+                return (None, Some(NodeError::Bug(message)));
+            }
+        }
+    }
     let result = match (stage, inlet) {
-        (Stage::Source(stage), _) => source::drive(node, stage).await,
-        (Stage::Light(stage), Some(inlet)) => light::drive(node, inlet, stage).await,
+        (Stage::Source(stage), _) => return source::drive(node, stage, line).await,
+        (Stage::Light(stage), Some(inlet)) => {
+            line.steps.insert(0, Step::new(None, node, stage));
+            line::drive(line, inlet).await
+        }
         (Stage::Heavy(stage), Some(inlet)) => {
             let (most, share) = match node.hints.batch_size {
                 // Its time is that of a record, so each record is its own attempt.
@@ -205,8 +290,8 @@ async fn drive(node: Node, inlet: Option<Inlet>, stage: Stage, door: Arc<Door>) 
         (Stage::Gather(stage), Some(inlet)) => gather::drive(node, inlet, stage).await,
         (Stage::Sink(stage), Some(inlet)) => {
             return match sink::drive(node, inlet, stage).await {
-                Ok(written) => (Some((written.sink, written.whole)), None),
-                Err((sink, error)) => (sink.map(|sink| (sink, false)), Some(error)),
+                Ok(ended) => (Some(ended), None),
+                Err((sink, error)) => (sink.map(|sink| (sink, Ending::Broken)), Some(error)),
             };
         }
         (stage, None) => Err(NodeError::Bug(format!("{stage:?} has no input"))),

@@ -9,6 +9,8 @@ mod name;
 mod phrases;
 mod plain;
 mod price;
+mod prices;
+mod provider;
 mod rules;
 pub(crate) mod schema;
 mod sentences;

@@ -12,8 +12,6 @@ use super::schema::{EntitySchema, Kind};
 use super::sentences::{Sentence, sentences};
 use super::{name, value};
 
-/// Fewer words than these are no sentence of which a phrase could be an entity.
-const FEW_WORDS: usize = 4;
 /// What a phrase says of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sense {
@@ -205,7 +203,7 @@ fn entities(kind: &Kind, found: &Found, reading: &Reading<'_>) -> Vec<Entity> {
         name,
     };
     let (names, unnamed) = names(kind, found, reading);
-    if names.is_empty() && reading.words.len() >= FEW_WORDS {
+    if names.is_empty() {
         let cue = found.cues.first().map(|hit| reading.words[hit.first].start);
         if let Some(at) = cue.or(unnamed) {
             let name = name::clause(reading.text, reading.plain.origin(at));
@@ -244,7 +242,8 @@ fn names(
         add(kind.words[*nth].0.clone(), Place { at, word: true });
     }
     for nth in &found.patterns {
-        for catch in kind.patterns[*nth].captures_iter(reading.plain.as_bytes()) {
+        let catches = kind.patterns[*nth].regex().into_iter();
+        for catch in catches.flat_map(|regex| regex.captures_iter(reading.plain.as_bytes())) {
             unnamed = unnamed.or(catch.get(0).map(|whole| whole.start()));
             let Some(group) = catch.name("name") else { continue };
             let name = name::caught(reading.original(group.start(), group.end()));

@@ -13,7 +13,7 @@ pub(crate) fn fields(kind: &Kind, quote: &str, plain: &Plain) -> Map<String, Val
 
 fn value(field: &Field, quote: &str, plain: &Plain) -> Value {
     let found = |finder: &Finder| -> Option<String> {
-        let catch = finder.pattern.captures(plain.as_bytes())?;
+        let catch = finder.pattern.regex()?.captures(plain.as_bytes())?;
         let range = catch.get(1).or(catch.get(0))?.range();
         quote
             .get(plain.origin(range.start)..plain.origin(range.end))
@@ -32,12 +32,13 @@ fn value(field: &Field, quote: &str, plain: &Plain) -> Value {
             json!(finders.any(|finder| finder.pattern.is_match(plain.as_bytes())))
         }
         FieldType::Texts => {
-            let texts = field.find.iter().flat_map(|finder| {
-                finder.pattern.find_iter(plain.as_bytes()).filter_map(|found| {
+            let patterns = field.find.iter().filter_map(|finder| finder.pattern.regex());
+            let found = patterns.flat_map(|regex| regex.find_iter(plain.as_bytes()));
+            let texts: Vec<&str> = found
+                .filter_map(|found| {
                     quote.get(plain.origin(found.start())..plain.origin(found.end()))
                 })
-            });
-            let texts: Vec<&str> = texts.collect();
+                .collect();
             if texts.is_empty() { Value::Null } else { json!(texts) }
         }
         FieldType::Choice(_) => finders

@@ -26,6 +26,10 @@ impl Config for Filter {
     const NAME: &'static str = "filter";
     const SHAPE: Shape = Shape::Map;
 
+    fn work(_: Option<&str>) -> Work {
+        Work::Light
+    }
+
     fn fields(_: &Value) -> Fields {
         Fields::SAME
     }

@@ -43,6 +43,10 @@ impl Config for Set {
     const NAME: &'static str = "set";
     const SHAPE: Shape = Shape::Map;
 
+    fn work(_: Option<&str>) -> Work {
+        Work::Light
+    }
+
     fn fields(settings: &Value) -> Fields {
         let keys = |setting: &str| {
             let map = settings.get(setting).and_then(Value::as_object);

@@ -25,6 +25,10 @@ impl Config for Take {
     const NAME: &'static str = "take";
     const SHAPE: Shape = Shape::Map;
 
+    fn work(_: Option<&str>) -> Work {
+        Work::Light
+    }
+
     fn fields(_: &Value) -> Fields {
         Fields::SAME
     }

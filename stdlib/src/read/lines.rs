@@ -2,8 +2,8 @@
 
 use std::io::ErrorKind;
 
+use flow_engine::json::RecordReader;
 use flow_engine::prelude::*;
-use flow_engine::record::RecordReader;
 
 use super::bytes::{self, Bytes};
 use super::json;
@@ -42,7 +42,7 @@ impl Records for Jsonl {
                     Ok(fields) => (self.origin.found(line, line, fields), text.len()),
                     Err(_) if text.trim_ascii().is_empty() => continue,
                     Err(error) => {
-                        let reason = json::reason_of_line(&error, text);
+                        let reason = json::reason_of_line(error, text);
                         (self.origin.reject_line(line, reason, text), text.len())
                     }
                 },
@@ -62,15 +62,20 @@ impl Records for Jsonl {
     }
 }
 
-enum Line<'a> {
+/// A line, without what ends it.
+pub(super) enum Line<'a> {
+    /// Its text.
     Whole(&'a [u8]),
+    /// One whose text is forgotten.
     TooLong,
 }
 
 /// Lines of a stream, found in place in one buffer.
-struct Lines {
+pub(super) struct Lines {
     from: Bytes,
     most: usize,
+    /// What ends a line.
+    newline: u8,
     buffer: Vec<u8>,
     /// The unread bytes of the buffer, from the beginning of a line.
     start: usize,
@@ -85,10 +90,12 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(from: Bytes, most: usize) -> Self {
+    /// Reads nothing yet. A line that has more than `most` bytes is too long.
+    pub(super) fn new(from: Bytes, most: usize) -> Self {
         Self {
             from,
             most,
+            newline: b'\n',
             buffer: vec![0; CHUNK],
             start: 0,
             end: 0,
@@ -99,9 +106,33 @@ impl Lines {
         }
     }
 
-    fn next(&mut self) -> std::io::Result<Option<Line<'_>>> {
+    /// What ends a line.
+    pub(super) const fn newline(&self) -> u8 {
+        self.newline
+    }
+
+    /// Looks how the first line ends: some old programs write a carriage return alone.
+    pub(super) fn find_newline(&mut self) -> std::io::Result<()> {
+        while self.end < CHUNK && !self.ended {
+            let read = &self.buffer[..self.end];
+            if let Some(at) = memchr::memchr2(b'\n', b'\r', read)
+                && let Some(next) = read.get(at + 1)
+            {
+                if read[at] == b'\r' && *next != b'\n' {
+                    self.newline = b'\r';
+                }
+                break;
+            }
+            self.refill()?;
+        }
+        self.scanned = self.start;
+        Ok(())
+    }
+
+    /// The next line; nothing at the end.
+    pub(super) fn next(&mut self) -> std::io::Result<Option<Line<'_>>> {
         loop {
-            let newline = memchr::memchr(b'\n', &self.buffer[self.scanned..self.end]);
+            let newline = memchr::memchr(self.newline, &self.buffer[self.scanned..self.end]);
             if let Some(at) = newline {
                 let line = self.start..self.scanned + at;
                 self.start = line.end + 1;

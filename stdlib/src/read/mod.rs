@@ -7,6 +7,7 @@ mod json;
 mod lines;
 mod origin;
 mod read;
+mod rows;
 mod text;
 
 pub(crate) use read::Read;

@@ -33,6 +33,11 @@ const PULL: usize = 1 << 20;
 /// field `text`. JSONL and CSV are read as a stream, in little memory whatever their size; the
 /// others whole, up to `max_bytes`.
 ///
+/// Values come in as they were written, or not at all: an integer that 64 bits do not hold, and an
+/// object that names a member twice, make their record a reject that says where. Write such a number
+/// as text, in quotation marks. A number with a fraction or an exponent is the nearest that 64 bits
+/// hold.
+///
 /// Each record answers to `_path` (its file), `_line` (its line, in JSONL and CSV) and `_id`, which
 /// depends on these alone. A field of a file that is itself called `_id`, `_path` or `_line` comes
 /// in as `source_id`, `source_path` or `source_line`.
@@ -42,6 +47,13 @@ const PULL: usize = 1 << 20;
 /// CSV file without even a header, a file that may not be read. An empty JSONL file has no records
 /// and is no mistake, nor is a CSV file with only a header; empty lines are passed over. Text must
 /// be UTF-8, or UTF-16 with a byte order mark.
+///
+/// A cell of CSV that begins with a quotation mark ends with one, and a mark inside it is written
+/// twice; elsewhere a mark is a character like others. A row where that is not so (a mark that is
+/// never closed, text behind one that is) is rejected with its first line, and the line after it is
+/// read as a row of its own. So nothing that follows is lost; but of a broken row with a line break
+/// in a cell, the other lines are read as rows, too. A file whose header cannot be read is rejected
+/// whole.
 ///
 /// ```yaml
 /// interviews:
@@ -266,6 +278,11 @@ impl Source for Reading {
         })
     }
 
+    fn files(&self) -> Vec<PathBuf> {
+        let files = files::find(&self.folder, &self.patterns).unwrap_or_default();
+        files.into_iter().map(|file| file.path).collect()
+    }
+
     fn pull(&mut self, most: usize) -> Result<Pull, StageError> {
         self.start()?;
         let mut found = Vec::with_capacity(most.min(4096));
@@ -302,5 +319,5 @@ impl Source for Reading {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "tests/mod.rs"]
 mod tests;

@@ -1,9 +1,10 @@
 //! What a report says, whatever the file that it is written to.
 
 use flow_engine::report::NodeReport;
+use flow_engine::words::counted;
 use serde::Serialize;
 
-use super::tally::{KindCount, Tally};
+use super::tally::{KindCount, MOST_KINDS, Tally};
 use super::validation::checks;
 
 /// All that a report says.
@@ -109,7 +110,8 @@ impl Content {
             title: title.to_owned(),
             valid: validation.iter().all(|check| check.passed),
             methods: methods(tally),
-            entities: tally.kinds.values().map(|kind| kind.entities).sum(),
+            entities: tally.kinds.values().map(|kind| kind.entities).sum::<u64>()
+                + tally.other_kinds,
             ungrounded: tally.ungrounded,
             validation,
             kinds: kinds(tally, top, expect),
@@ -216,15 +218,22 @@ fn node(node: &NodeReport) -> NodeRow {
 
 fn remarks(tally: &Tally) -> Vec<String> {
     let mut remarks = Vec::new();
+    if tally.other_kinds > 0 {
+        remarks.push(format!(
+            "{} entities of other kinds are counted together: there are more than {MOST_KINDS} kinds",
+            tally.other_kinds
+        ));
+    }
     if tally.uncounted_inputs > 0 {
-        remarks
-            .push(format!("{} records of further inputs are not listed", tally.uncounted_inputs));
+        let records = counted(tally.uncounted_inputs, "record");
+        remarks.push(format!("not listed: {records} of further inputs"));
     }
     if tally.unnamed_rejects > 0 {
-        remarks.push(format!("{} further rejects are not listed", tally.unnamed_rejects));
+        remarks.push(format!("not listed: {}", counted(tally.unnamed_rejects, "further reject")));
     }
     for (kind, count) in tally.kinds.iter().filter(|(_, count)| count.other_names > 0) {
-        remarks.push(format!("`{kind}`: {} entities with further names", count.other_names));
+        remarks
+            .push(format!("`{kind}`: {} with further names", counted(count.other_names, "entity")));
     }
     remarks
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use flow_engine::words::counted;
+
 use super::content::Content;
 
 /// The whole text.
@@ -10,9 +12,9 @@ pub(super) fn write(content: &Content) -> String {
     let verdict = if content.valid { "valid" } else { "**not valid**" };
     let _ = writeln!(
         text,
-        "# {}\n\n{} entities; the run is {verdict}.\n",
+        "# {}\n\n{}; the run is {verdict}.\n",
         one_line(&content.title),
-        content.entities
+        counted(content.entities, "entity")
     );
     for method in &content.methods {
         let _ = writeln!(
@@ -22,7 +24,8 @@ pub(super) fn write(content: &Content) -> String {
         );
     }
     if content.ungrounded > 0 {
-        let _ = writeln!(text, "{} quotes stand nowhere in their texts.\n", content.ungrounded);
+        let quotes = counted(content.ungrounded, "quote");
+        let _ = writeln!(text, "Not to be found in their texts: {quotes}.\n");
     }
     for remark in &content.remarks {
         let _ = writeln!(text, "{remark}.\n");

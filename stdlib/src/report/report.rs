@@ -7,6 +7,7 @@ use flow_engine::report::NodeReport;
 
 use super::content::Content;
 use super::tally::Tally;
+use super::validation::verdict;
 use super::{markdown, workbook};
 use crate::model::schema;
 use crate::part::Part;
@@ -20,10 +21,12 @@ use crate::settings::OneOrMany;
 ///
 /// The report holds the number of entities of each kind and of each input, the most frequent names
 /// of each kind (whatever their case), all rejects, the account of every node, by which method the
-/// entities were found, and a validation: every expected kind has data; every input was processed
-/// or stands among the rejects; every reject of the run is named; every record is accounted for.
+/// entities were found, and a validation of up to three checks, whose outcome the run prints at its
+/// end, too: every expected kind has data (with `expect` or `schema`); every input has data or stands
+/// among the rejects; every reject of the run is named. A check that fails does not fail the run.
 ///
-/// It keeps counts, not records. The files are written beside their places and put there when the
+/// It keeps counts, not records, and of these no more than 10,000 kinds, 100,000 names and 100,000
+/// inputs: what comes beyond is counted together, and the report says so. The files are written beside their places and put there when the
 /// whole run has ended well. The same records give the same report, in whatever order they came.
 ///
 /// ```yaml
@@ -71,9 +74,10 @@ impl Config for Report {
     fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
         let mut files: Vec<Target> = Vec::new();
         for to in self.to.0 {
-            let target = Target { path: build.path(&to), format: Format::of(&to)?, to };
+            let format = Format::of(&to)?;
+            let target = Target { path: build.path(&to), format, to: build.shown(&to) };
             if files.iter().any(|other| other.path == target.path) {
-                return Err(BuildError::setting("to", format!("names `{}` twice", target.to)));
+                return Err(BuildError::setting("to", format!("names `{to}` twice")));
             }
             files.push(target);
         }
@@ -94,8 +98,8 @@ impl Config for Report {
             files,
             title: self.title.unwrap_or_else(|| "Report".to_owned()),
             top: self.top.unwrap_or(10),
+            tally: Tally::new(by, name, &expect),
             expect,
-            tally: Tally::new(by, name),
         })))
     }
 }
@@ -123,7 +127,7 @@ impl Format {
 }
 
 struct Target {
-    /// As the user wrote it.
+    /// As it is shown.
     to: String,
     path: PathBuf,
     format: Format,
@@ -195,7 +199,10 @@ impl Sink for Writer {
         let mut written = Vec::new();
         for (part, target) in parts.iter_mut().zip(&self.files) {
             part.commit()?;
-            written.push(Written { to: target.to.clone(), records: content.entities });
+            written.push(Written::new(&target.to, content.entities));
+        }
+        if let Some(first) = written.first_mut() {
+            first.verdict = Some(verdict(&content.validation));
         }
         Ok(written)
     }

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use flow_engine::prelude::*;
 
-/// Different names of a kind, and different inputs, that are counted one by one. What comes beyond
-/// them is counted together, and the report says so.
+/// Different names, and different inputs, that are counted one by one. What comes beyond them is
+/// counted together, and the report says so.
 pub(super) const MOST: usize = 100_000;
+/// Kinds that are counted one by one.
+pub(super) const MOST_KINDS: usize = 10_000;
+/// Methods that are counted one by one.
+const MOST_METHODS: usize = 100;
 /// Rejects that are named one by one.
 pub(super) const MOST_REJECTS: usize = 10_000;
 
@@ -17,6 +21,10 @@ pub(super) struct Tally {
     name: String,
     /// By kind.
     pub(super) kinds: BTreeMap<String, KindCount>,
+    /// Entities of kinds beyond [`MOST_KINDS`].
+    pub(super) other_kinds: u64,
+    /// Different names of all kinds.
+    names: usize,
     /// By the file, and line, that they came from.
     pub(super) inputs: BTreeMap<String, InputCount>,
     /// Records of inputs beyond [`MOST`].
@@ -73,12 +81,15 @@ pub(super) struct RejectKey {
 }
 
 impl Tally {
-    /// Counts by these fields.
-    pub(super) const fn new(by: String, name: String) -> Self {
+    /// Counts by these fields; the kinds that must have data are counted whatever comes before
+    /// them.
+    pub(super) fn new(by: String, name: String, expect: &[String]) -> Self {
         Self {
             by,
             name,
-            kinds: BTreeMap::new(),
+            kinds: expect.iter().map(|kind| (kind.clone(), KindCount::default())).collect(),
+            other_kinds: 0,
+            names: 0,
             inputs: BTreeMap::new(),
             uncounted_inputs: 0,
             methods: BTreeMap::new(),
@@ -93,6 +104,23 @@ impl Tally {
         let Some(kind) = record.get(&self.by).and_then(text) else {
             return Err(Failure::bad(format!("has no `{}` to count by", self.by)));
         };
+        self.of_kind(record, kind);
+        if let Some(method) = record.get("method").and_then(text) {
+            let known = self.methods.len() < MOST_METHODS || self.methods.contains_key(&method);
+            let method = if known { method } else { "others".to_owned() };
+            *self.methods.entry(method).or_default() += 1;
+        }
+        self.ungrounded += u64::from(record.get("grounded") == Some(&Value::Bool(false)));
+        let source = record.get("source").and_then(text).unwrap_or_else(|| record.origin());
+        self.of_input(source, |input| input.entities += 1);
+        Ok(())
+    }
+
+    fn of_kind(&mut self, record: &Record, kind: String) {
+        if self.kinds.len() >= MOST_KINDS && !self.kinds.contains_key(&kind) {
+            self.other_kinds += 1;
+            return;
+        }
         let count = self.kinds.entry(kind).or_default();
         count.entities += 1;
         if let Some(sure) = record.get("confidence").and_then(Value::as_f64) {
@@ -107,15 +135,8 @@ impl Tally {
         }
         if let Some(name) = record.get(&self.name).and_then(text) {
             let mentions = record.get("mentions").and_then(Value::as_u64).unwrap_or(1);
-            count.name(&name, mentions);
+            self.names += usize::from(count.name(&name, mentions, self.names < MOST));
         }
-        if let Some(method) = record.get("method").and_then(text) {
-            *self.methods.entry(method).or_default() += 1;
-        }
-        self.ungrounded += u64::from(record.get("grounded") == Some(&Value::Bool(false)));
-        let source = record.get("source").and_then(text).unwrap_or_else(|| record.origin());
-        self.of_input(source, |input| input.entities += 1);
-        Ok(())
     }
 
     /// Counts a record that was to be processed.
@@ -149,11 +170,13 @@ impl Tally {
 }
 
 impl KindCount {
-    fn name(&mut self, name: &str, mentions: u64) {
+    /// Counts a name, a new one only where there is room; says whether it is one.
+    fn name(&mut self, name: &str, mentions: u64, room: bool) -> bool {
         let key = name.trim().to_lowercase();
-        if self.names.len() >= MOST && !self.names.contains_key(&key) {
+        let new = !self.names.contains_key(&key);
+        if new && !room {
             self.other_names += 1;
-            return;
+            return false;
         }
         let count = self.names.entry(key).or_default();
         if count.entities == 0 || name < count.spelling.as_str() {
@@ -161,6 +184,7 @@ impl KindCount {
         }
         count.entities += 1;
         count.mentions += mentions;
+        new
     }
 }
 

@@ -118,38 +118,79 @@ fn verdict(settings: Value, nodes: &[NodeReport], with: bool) -> Vec<String> {
 #[test]
 fn the_validation_finds_what_is_missing() {
     let whole = node("read", 4, 1);
-    let pending = NodeReport { pending: 1, received: 5, ..node("read", 4, 1) };
-    let off = NodeReport { received: 9, ..node("read", 4, 1) };
+    let more = node("read", 5, 2);
+    let without = "every input has data or is rejected: 4 inputs: 2 with entities, 1 without any, 1 \
+                   rejected; without any: c.json";
     for (settings, node, with, expected) in [
-        (json!({"expect": ["pain"]}), &whole, true, &[][..]),
+        (json!({"expect": ["pain"]}), &whole, true, &[without][..]),
         (
             json!({"expect": ["kpi"]}),
             &whole,
             true,
-            &["every kind has data: 1 of 1 kinds have none: kpi"],
+            &["every kind has data: 1 of 1 kind without data: kpi", without],
         ),
         (
             json!({}),
-            &pending,
+            &more,
             true,
             &[
-                "every input was processed or rejected: 4 inputs: 2 with entities, 1 without any, 1 \
-               rejected; without any: c.json; 1 records were not worked on",
+                without,
+                "every reject is named: 1 of 2 rejects came here, with reasons; nodes with rejects: read",
             ],
         ),
-        (json!({}), &off, true, &["every record is accounted for: the sum is off at: read"]),
         (
             json!({}),
             &whole,
             false,
             &[
-                "every input was processed or rejected: 0 inputs: 0 with entities, 0 without any, 0 rejected",
-                "every reject is named: 0 of 1 rejects came here with their reasons; nodes with rejects: read",
+                "every input has data or is rejected: 0 inputs: 0 with entities, 0 without any, 0 rejected",
+                "every reject is named: 0 of 1 reject came here, with reasons; nodes with rejects: read",
             ],
         ),
     ] {
         assert_eq!(verdict(settings, std::slice::from_ref(node), with), expected);
     }
+}
+
+#[test]
+fn the_verdict_is_said_once_in_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let verdicts = |settings: Value, inputs: &[&str]| -> Vec<Option<String>> {
+        let mut report = sink(folder.path(), settings);
+        report.write(0, entities()).unwrap();
+        report.write(1, inputs.iter().map(|path| input(path)).collect()).unwrap();
+        let written = report.commit(&[]).unwrap();
+        written.into_iter().map(|written| written.verdict).collect()
+    };
+    let to = ["r.json", "r.md"];
+    assert_eq!(
+        verdicts(json!({"to": to}), &["a.json"]),
+        [Some("all 2 checks hold".to_owned()), None]
+    );
+    let verdict = "1 of 3 checks hold; not that every kind has data: 1 of 2 kinds without data: kpi; \
+                   not that every input has data or is rejected: 3 inputs: 2 with entities, 1 \
+                   without any, 0 rejected; without any: c.json";
+    assert_eq!(
+        verdicts(json!({"to": to, "expect": ["pain", "kpi"]}), &["c.json"]),
+        [Some(verdict.to_owned()), None]
+    );
+}
+
+#[test]
+fn kinds_beyond_bounds_are_counted_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut report = sink(folder.path(), json!({"to": "r.json", "expect": ["z"]}));
+    let kinds = (0..10_005).map(|n| entity(&format!("k{n:05}"), "x", "a.json"));
+    let last = ["z", "k00007"].map(|kind| entity(kind, "x", "a.json"));
+    report.write(0, kinds.chain(last).collect()).unwrap();
+    let written = report.commit(&[]).unwrap();
+    assert_eq!(written[0].records, 10_007);
+    let json = std::fs::read(folder.path().join("r.json")).unwrap();
+    let report: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(report["kinds"].as_array().unwrap().len(), 10_000);
+    assert_eq!(report["kinds"][0]["entities"], 1);
+    let remark = "6 entities of other kinds are counted together: there are more than 10000 kinds";
+    assert_eq!(report["remarks"], json!([remark]));
 }
 
 #[test]

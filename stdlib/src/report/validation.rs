@@ -3,46 +3,48 @@
 use std::fmt::Write as _;
 
 use flow_engine::report::NodeReport;
+use flow_engine::words::counted;
 
 use super::content::CheckRow;
 use super::tally::{InputCount, Tally};
 
-/// The checks of a report.
+/// Names that a check lists.
+const LISTED: usize = 20;
+
+/// The checks of a report: what can be missing although the run has ended well.
 pub(super) fn checks(tally: &Tally, expect: &[String], nodes: &[NodeReport]) -> Vec<CheckRow> {
-    let mut checks = Vec::new();
-    if !expect.is_empty() {
-        let missing: Vec<&str> = expect
-            .iter()
-            .filter(|kind| !tally.kinds.contains_key(*kind))
-            .map(String::as_str)
-            .collect();
-        let detail = if missing.is_empty() {
-            format!("all {} kinds have data", expect.len())
-        } else {
-            format!("{} of {} kinds have none: {}", missing.len(), expect.len(), missing.join(", "))
-        };
-        checks.push(CheckRow { check: "every kind has data", passed: missing.is_empty(), detail });
-    }
-    checks.push(processed(tally, nodes));
-    checks.push(named(tally, nodes));
-    let off: Vec<&str> =
-        nodes.iter().filter(|node| !node.balances()).map(|node| node.node.as_str()).collect();
-    let detail = if off.is_empty() {
-        format!("in = passed + filtered + rejected + pending at all {} nodes", nodes.len())
-    } else {
-        format!("the sum is off at: {}", off.join(", "))
-    };
-    checks.push(CheckRow {
-        check: "every record is accounted for",
-        passed: off.is_empty(),
-        detail,
-    });
-    checks
+    let expected = (!expect.is_empty()).then(|| filled(tally, expect));
+    expected.into_iter().chain([answered(tally), named(tally, nodes)]).collect()
 }
 
-/// Each input has entities, or was read and has none, or was rejected.
-fn processed(tally: &Tally, nodes: &[NodeReport]) -> CheckRow {
-    let pending: u64 = nodes.iter().map(|node| node.pending).sum();
+/// How many checks hold and what the others miss, in a line.
+pub(super) fn verdict(checks: &[CheckRow]) -> String {
+    let hold = checks.iter().filter(|check| check.passed).count();
+    let mut line = match checks.len() {
+        all if all == hold => format!("all {all} checks hold"),
+        all => format!("{hold} of {all} checks hold"),
+    };
+    for check in checks.iter().filter(|check| !check.passed) {
+        let _ = write!(line, "; not that {}: {}", check.check, check.detail);
+    }
+    line
+}
+
+fn filled(tally: &Tally, expect: &[String]) -> CheckRow {
+    let has_data = |kind: &String| tally.kinds.get(kind).is_some_and(|kind| kind.entities > 0);
+    let missing: Vec<&str> =
+        expect.iter().filter(|kind| !has_data(kind)).map(String::as_str).collect();
+    let kinds = counted(expect.len() as u64, "kind");
+    let detail = if missing.is_empty() {
+        format!("data of {kinds}")
+    } else {
+        format!("{} of {kinds} without data: {}", missing.len(), listed(&missing))
+    };
+    CheckRow { check: "every kind has data", passed: missing.is_empty(), detail }
+}
+
+/// Each input has entities or was rejected.
+fn answered(tally: &Tally) -> CheckRow {
     let with = tally.inputs.values().filter(|input| input.entities > 0).count();
     let rejected = |input: &&InputCount| input.entities == 0 && input.rejects > 0;
     let rejected = tally.inputs.values().filter(rejected).count();
@@ -53,34 +55,31 @@ fn processed(tally: &Tally, nodes: &[NodeReport]) -> CheckRow {
         .map(|(name, _)| name.as_str())
         .collect();
     let mut detail = format!(
-        "{} inputs: {with} with entities, {} without any, {rejected} rejected",
-        tally.inputs.len(),
+        "{}: {with} with entities, {} without any, {rejected} rejected",
+        counted(tally.inputs.len() as u64, "input"),
         without.len()
     );
     if !without.is_empty() {
-        let named: Vec<&str> = without.iter().take(20).copied().collect();
-        detail.push_str("; without any: ");
-        detail.push_str(&named.join(", "));
-        if without.len() > named.len() {
-            detail.push_str(", ...");
-        }
+        let _ = write!(detail, "; without any: {}", listed(&without));
     }
-    if pending > 0 {
-        let _ = write!(detail, "; {pending} records were not worked on");
-    }
-    let passed = pending == 0 && !tally.inputs.is_empty();
-    CheckRow { check: "every input was processed or rejected", passed, detail }
+    let passed = without.is_empty() && !tally.inputs.is_empty();
+    CheckRow { check: "every input has data or is rejected", passed, detail }
+}
+
+fn listed(names: &[&str]) -> String {
+    let more = if names.len() > LISTED { ", ..." } else { "" };
+    names[..names.len().min(LISTED)].join(", ") + more
 }
 
 /// As many rejects came in at the port as the nodes count.
 fn named(tally: &Tally, nodes: &[NodeReport]) -> CheckRow {
-    let counted: u64 = nodes.iter().map(|node| node.rejected).sum();
+    let all: u64 = nodes.iter().map(|node| node.rejected).sum();
     let named = tally.rejects.values().sum::<u64>() + tally.unnamed_rejects;
-    let mut detail = format!("{named} of {counted} rejects came here with their reasons");
-    if named < counted {
+    let mut detail = format!("{named} of {} came here, with reasons", counted(all, "reject"));
+    if named < all {
         let nodes: Vec<&str> =
             nodes.iter().filter(|node| node.rejected > 0).map(|node| node.node.as_str()).collect();
         let _ = write!(detail, "; nodes with rejects: {}", nodes.join(", "));
     }
-    CheckRow { check: "every reject is named", passed: named >= counted, detail }
+    CheckRow { check: "every reject is named", passed: named >= all, detail }
 }

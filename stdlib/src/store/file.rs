@@ -128,6 +128,10 @@ impl Sink for FileSink {
         vec![self.part.target().to_owned()]
     }
 
+    fn is_light(&self) -> bool {
+        true
+    }
+
     fn write(
         &mut self,
         _: usize,
@@ -153,7 +157,7 @@ impl Sink for FileSink {
         self.finish();
         self.flush()?;
         self.part.commit()?;
-        Ok(vec![Written { to: self.to.clone(), records: self.records }])
+        Ok(vec![Written::new(&self.to, self.records)])
     }
 
     fn abort(&mut self) -> Vec<Written> {

@@ -118,11 +118,10 @@ impl SqliteSink {
 
     fn written(&self) -> Vec<Written> {
         let to = &self.settings.to;
-        let written = self.written.iter().map(|(table, records)| Written {
-            to: format!("{to}, table {table}"),
-            records: *records,
-        });
-        written.collect()
+        let written = self.written.iter();
+        written
+            .map(|(table, records)| Written::new(format!("{to}, table {table}"), *records))
+            .collect()
     }
 }
 

@@ -214,3 +214,14 @@ fn many_writers_at_once_lose_nothing_and_are_never_locked_out() {
     );
     assert_eq!(all, json!([[900, 900]]));
 }
+
+#[test]
+fn a_later_run_that_finds_less_removes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = json!({"to": "sqlite:t.db", "table": "t", "key": "k"});
+    for batch in [json!([{"k": 1, "v": 1}, {"k": 2, "v": 1}]), json!([{"k": 1, "v": 2}])] {
+        assert_eq!(run(folder.path(), &settings, &[batch]), Vec::<String>::new());
+    }
+    let expected = json!([[1, 2], [2, 1]]);
+    assert_eq!(rows(folder.path(), "SELECT k, v FROM t ORDER BY k"), expected);
+}

@@ -19,6 +19,10 @@ use crate::settings::OneOrMany;
 /// leaves one row for each record. A record without its key is rejected, as is one that the
 /// database refuses (a constraint of a table that you made yourself); the others are stored.
 ///
+/// No run removes a row. When a later one reads less or finds less (fewer files, a stricter filter),
+/// the rows that only the earlier run found stay in the table; to have none of them, remove the
+/// table or the file before the run, or write to a file of another kind, which each run writes anew.
+///
 /// Columns have no declared type: a value is kept as it is, text `007` stays text. Numbers are
 /// INTEGER or REAL, true and false are 1 and 0, lists and objects are JSON text, and integers
 /// beyond 64 bits are text. SQLite does not tell capital letters apart: a field `Name` where there
@@ -80,7 +84,7 @@ impl Config for Store {
         }
         let target = build.path(&self.to);
         let columns = Columns { only: self.columns, expand: self.expand };
-        Ok(Stage::Sink(Box::new(FileSink::new(self.to, target, kind, columns))))
+        Ok(Stage::Sink(Box::new(FileSink::new(build.shown(&self.to), target, kind, columns))))
     }
 }
 
@@ -125,7 +129,7 @@ impl Store {
         }
         let settings = SqliteSettings {
             path: build.path(path),
-            to: self.to,
+            to: format!("sqlite:{}", build.shown(path)),
             table,
             key,
             columns: Columns { only: self.columns, expand: self.expand },

@@ -36,6 +36,11 @@ fn numbered(object: Value) -> Record {
     record
 }
 
+/// A message with its paths as they are below the folder.
+fn seen_from(folder: &Path, message: &str) -> String {
+    message.replace(&format!("{}/", folder.display()), "")
+}
+
 #[test]
 fn a_place_that_cannot_be_a_database_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
@@ -53,7 +58,7 @@ fn a_place_that_cannot_be_a_database_says_what_to_do() {
         let mut sink = sink(folder.path(), json!({"to": to}));
         let rows = vec![record(json!({"a": 1}))];
         let error = sink.write(0, rows).and_then(|_| sink.commit(&[])).unwrap_err();
-        assert!(error.message.contains(message), "{error}");
+        assert!(seen_from(folder.path(), &error.message).contains(message), "{error}");
         assert!(error.help.as_deref().unwrap_or_default().contains(help), "{error:?}");
         sink.abort();
     }
@@ -110,8 +115,9 @@ fn a_run_without_records_leaves_a_file_without_records() {
 fn csv_refuses_fields_that_have_no_column() {
     let folder = tempfile::tempdir().unwrap();
     let batches = [json!([{"a": 1}, {"b": 2}]), json!([{"a": 3, "c": 4}, {"b": 5}])];
+    let reasons = run(folder.path(), &json!({"to": "f.csv"}), &batches);
     assert_eq!(
-        run(folder.path(), &json!({"to": "f.csv"}), &batches),
+        reasons.iter().map(|reason| seen_from(folder.path(), reason)).collect::<Vec<_>>(),
         ["`f.csv` has no column `c`: the columns are those of the first batch; list them all in \
           `columns`"]
     );
@@ -146,7 +152,8 @@ fn two_writers_of_one_file_are_told() {
     let mut other = sink(folder.path(), json!({"to": "f.jsonl"}));
     one.write(0, row()).unwrap();
     let error = other.write(0, row()).unwrap_err();
-    assert_eq!(error.message, "`f.jsonl` is being written by another node or run");
+    let message = seen_from(folder.path(), &error.message);
+    assert_eq!(message, "`f.jsonl` is being written by another node or run");
     other.abort();
     one.commit(&[]).unwrap();
     let mut third = sink(folder.path(), json!({"to": "f.jsonl"}));
@@ -160,20 +167,22 @@ fn two_writers_of_one_file_are_told() {
 fn says_where_it_will_write_and_has_written() {
     let folder = tempfile::tempdir().unwrap();
     for (settings, survey) in [
-        (json!({"to": "sqlite:a.db"}), "sqlite:a.db, table node, key _id"),
+        (json!({"to": "sqlite:a.db"}), "sqlite:[folder]/a.db, table node, key _id"),
         (
             json!({"to": "sqlite:a.db", "table": "{{ kind }}", "key": ["a", "b"]}),
-            "sqlite:a.db, table {{ kind }}, key a, b",
+            "sqlite:[folder]/a.db, table {{ kind }}, key a, b",
         ),
-        (json!({"to": "out/f.jsonl"}), "out/f.jsonl"),
+        (json!({"to": "out/f.jsonl"}), "[folder]/out/f.jsonl"),
     ] {
-        assert_eq!(sink(folder.path(), settings).survey(), survey);
+        let shown = sink(folder.path(), settings).survey();
+        assert_eq!(shown, survey.replace("[folder]", &folder.path().display().to_string()));
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     let settings = json!({"to": "sqlite:a.db", "table": "{{ kind }}"});
     let mut sink = sink(folder.path(), settings);
     assert_eq!(write_all(&mut *sink, json!([{"kind": "b"}, {"kind": "a"}])), Vec::<String>::new());
-    let written = |table: &str| Written { to: format!("sqlite:a.db, table {table}"), records: 1 };
+    let to = |table: &str| format!("sqlite:{}/a.db, table {table}", folder.path().display());
+    let written = |table: &str| Written::new(to(table), 1);
     assert_eq!(sink.abort(), [written("a"), written("b")]);
 }
 

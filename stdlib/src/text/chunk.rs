@@ -56,6 +56,10 @@ impl Config for Chunk {
     const NAME: &'static str = "chunk";
     const SHAPE: Shape = Shape::Map;
 
+    fn work(_: Option<&str>) -> Work {
+        Work::Heavy
+    }
+
     fn fields(settings: &Value) -> Fields {
         let added = OWN.map(str::to_owned).to_vec();
         if let Some(keep) = settings.get("keep").and_then(Value::as_array) {

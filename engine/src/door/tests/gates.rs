@@ -138,7 +138,7 @@ async fn the_knee_is_found_whatever_the_server_does_beyond_it() {
         (Kind::Queues, 1, 16, 1..=6, 0),
     ] {
         let (gate, server) = (Gate::new(), Server::new(kind, capacity));
-        drive(&gate, &server, wanted, 60).await;
+        drive(&gate, &server, wanted, 180).await;
         let seen = drive(&gate, &server, wanted, 60).await;
         let best = capacity * 600;
         assert!(load.contains(&seen.mean_load()), "{capacity} of {wanted}: {seen:?}");

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::*;
+use crate::expr::Expr;
 use crate::report::Status;
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +49,7 @@ async fn cancelling_finishes_and_stores_what_is_in_flight_and_commits_nothing() 
     graph.node("sink", sink, hints(), &[call]);
     let run = graph.start();
     tokio::time::sleep(Duration::from_secs(15)).await;
-    run.cancel();
+    run.watch.cancel();
     let report = run.finish().await;
     assert_eq!(report.status, Status::Cancelled);
     assert_eq!(report.imbalances(), Vec::<String>::new());
@@ -75,7 +76,7 @@ async fn cancelling_calls_back_who_stands_in_line_for_a_limit() {
     graph.node("call", call, limited, &[source]);
     let run = graph.start();
     tokio::time::sleep(Duration::from_mins(1)).await;
-    run.cancel();
+    run.watch.cancel();
     let report = run.finish().await;
     assert!(report.elapsed < Duration::from_secs(61), "{:?}", report.elapsed);
     let call = node(&report, "call");
@@ -92,14 +93,76 @@ async fn cancelling_twice_ends_at_once() {
     graph.node("sink", sink, hints(), &[call]);
     let run = graph.start();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    run.cancel();
+    run.watch.cancel();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    run.cancel();
+    run.watch.cancel();
     let report = run.finish().await;
     assert_eq!(report.status, Status::Cancelled);
     assert!(report.elapsed < Duration::from_secs(11));
     assert_eq!(kept.ends().0, 0);
     assert_eq!(report.imbalances(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_for_good_is_named_when_all_ends_at_once() {
+    let mut graph = Graph::new();
+    let source = graph.node("source", numbers(1000), hints(), &[]);
+    let wait = |n| if n < 10 { Duration::ZERO } else { Duration::from_secs(1000) };
+    let (call, _) = slow(wait, |record, _| Ok(vec![record.clone()]));
+    let call = graph.node("call", call, hints(), &[source]);
+    let (sink, kept) = keep();
+    graph.node("sink", sink, hints(), &[call]);
+    let (empty, _) = keep();
+    graph.node("empty", empty, Resolved { when: Expr::new("n < 0").ok(), ..hints() }, &[call]);
+    let run = graph.start();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    run.watch.cancel();
+    run.watch.cancel();
+    let report = run.finish().await;
+    assert_eq!(kept.numbers().len(), 10);
+    let to = "memory, at least".to_owned();
+    let written = Written { to, records: 10, verdict: None };
+    assert_eq!((report.written, report.unwritten), (vec![written], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejects_are_kept_of_a_run_that_is_not_whole() {
+    for how in ["cancelled", "broken", "rejects cannot be written"] {
+        let mut graph = Graph::new();
+        let bad = Numbers { next: 0, end: 1000, most: 5, bad: Some(10) };
+        let source = graph.node("source", Stage::Source(Box::new(bad)), hints(), &[]);
+        let pass = graph.node("pass", light(|_| Ok(Verdict::Pass)), hints(), &[]);
+        graph.edge(source, Output::Failed, pass);
+        let full = |record: &Record| match number(record) {
+            50 => Err(Failure::bad("disk full")),
+            _ => Ok(()),
+        };
+        let (sink, kept) = if how == "rejects cannot be written" { keep_if(full) } else { keep() };
+        graph.node("rejects", sink, hints(), &[pass]);
+        let (sink, rows) = if how == "broken" {
+            keep_if(|record| match number(record) {
+                51 => Err(Failure::bad("disk full")),
+                _ => Ok(()),
+            })
+        } else {
+            keep()
+        };
+        graph.node("rows", sink, hints(), &[source]);
+        let (sink, both) = keep();
+        let both_sink = graph.node("both", sink, hints(), &[source]);
+        graph.edge(source, Output::Failed, both_sink);
+        let run = graph.start();
+        if how == "cancelled" {
+            run.watch.cancel();
+        }
+        let report = run.finish().await;
+        assert_ne!(report.status, Status::Done, "{how}");
+        assert_eq!((rows.ends(), both.ends()), ((0, 1), (0, 1)), "{how}");
+        let kept_ends = if how == "rejects cannot be written" { (0, 1) } else { (1, 0) };
+        assert_eq!(kept.ends(), kept_ends, "{how}");
+        assert_eq!(report.written.len(), usize::from(kept_ends.0 == 1), "{how}");
+        assert_eq!(report.imbalances(), Vec::<String>::new());
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,6 @@ use flow_dsl::scalar::Share;
 
 use super::*;
 use crate::report::Status;
-use crate::stage::FailureKind;
 
 const SECOND: fn(u64) -> Duration = |_| Duration::from_secs(1);
 
@@ -42,6 +41,22 @@ async fn a_reject_goes_to_failed_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reject_keeps_the_answer_that_was_of_no_use_up_to_a_bound() {
+    let mut graph = Graph::new();
+    let source = graph.node("source", numbers(1), hints(), &[]);
+    let long = format!("no é{}", "é".repeat(40_000));
+    let fails = light(move |_| Err(Failure::bad("not JSON").answer(&long)));
+    let fails = graph.node("fails", fails, hints(), &[source]);
+    let (dead, kept) = keep();
+    let dead = graph.node("dead", dead, hints(), &[]);
+    graph.edge(fails, Output::Failed, dead);
+    graph.run().await;
+    let records = kept.records.lock().unwrap();
+    let answer = records[0].get("error").unwrap()["answer"].as_str().unwrap();
+    assert!(answer.starts_with("no é") && answer.len() == 65_535, "{}", answer.len());
+}
+
+#[tokio::test(start_paused = true)]
 async fn keep_passes_the_record_on_with_its_error() {
     let keep = Resolved { on_error: OnError::Keep("why".to_owned()), ..hints() };
     let (report, kept, dead) = with_failures(keep).await;
@@ -50,6 +65,21 @@ async fn keep_passes_the_record_on_with_its_error() {
     assert_eq!(records.iter().filter(|record| record.get("why").is_some()).count(), 10);
     let fails = node(&report, "fails");
     assert_eq!((fails.passed, fails.kept, fails.rejected), (100, 10, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_keeps_what_stood_in_its_place() {
+    let keep = Resolved { on_error: OnError::Keep("n".to_owned()), ..hints() };
+    let (_, kept, _) = with_failures(keep).await;
+    let records = kept.records.lock().unwrap();
+    let errors: Vec<_> = records.iter().filter_map(|record| record.get("n")).collect();
+    let mut replaced: Vec<u64> =
+        errors.iter().filter_map(|error| error.get("replaced")?.as_u64()).collect();
+    let mut all: Vec<u64> = errors.iter().filter_map(|number| number.as_u64()).collect();
+    assert_eq!((replaced.len(), all.len()), (10, 90));
+    all.append(&mut replaced);
+    all.sort_unstable();
+    assert_eq!(all, (0..100).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,11 +143,7 @@ async fn the_servers_patience_is_kept_and_backoff_is_bounded() {
     let patient = |record: &Record, attempt| {
         if attempt == 1 {
             let patience = Some(Duration::from_secs(90));
-            Err(Failure {
-                reason: "wait".to_owned(),
-                kind: FailureKind::Transient,
-                retry_after: patience,
-            })
+            Err(Failure { retry_after: patience, ..Failure::transient("wait") })
         } else {
             Ok(vec![record.clone()])
         }

@@ -21,7 +21,7 @@ async fn every_record_of_a_chain_is_counted_at_every_node() {
     assert_eq!(report.status, Status::Done);
     assert_eq!(kept.numbers(), (0..100).step_by(2).collect::<Vec<_>>());
     assert_eq!((node(&report, "odd").passed, node(&report, "odd").filtered), (50, 50));
-    assert_eq!(report.written, [Written { to: "memory".to_owned(), records: 50 }]);
+    assert_eq!(report.written, [Written::new("memory", 50)]);
     assert_eq!(kept.ends(), (1, 0));
 }
 
@@ -44,7 +44,7 @@ async fn a_stuck_sink_lets_out_exactly_the_room_of_its_edge_and_what_is_in_work(
     tokio::time::sleep(Duration::from_mins(1)).await;
     // 3 batches of 2 in work, 7 on the edge, and 1 in the hand of the node above.
     assert_eq!(pulled.load(Ordering::Relaxed), 6 + 7 + 1);
-    let progress = run.progress();
+    let progress = run.watch.progress();
     assert_eq!((progress.nodes[2].queued, progress.nodes[2].in_flight), (7, 6));
     assert_eq!(progress.nodes[2].buffer, 7);
 }

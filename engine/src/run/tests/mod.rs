@@ -3,6 +3,7 @@
 mod ends;
 mod faults;
 mod flow;
+mod lines;
 mod random;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,7 +16,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::json;
 
 use super::Run;
-use crate::plan::{Plan, PlanEdge, PlanNode, Resolved};
+use crate::plan::{Plan, PlanEdge, PlanNode, Resolved, joined_to};
 use crate::record::{Record, RecordId};
 use crate::report::{NodeReport, Report};
 use crate::stage::{
@@ -24,19 +25,20 @@ use crate::stage::{
 };
 
 /// A plan under construction.
-pub(super) struct Graph {
+pub(crate) struct Graph {
     graph: DiGraph<PlanNode, PlanEdge>,
-    pub(super) limits: Vec<Limit>,
+    pub(crate) limits: Vec<Limit>,
 }
 
 /// Hints as they are when a file says nothing.
-pub(super) fn hints() -> Resolved {
+pub(crate) fn hints() -> Resolved {
     Resolved {
         parallelism: 1,
         parallelism_auto: false,
         batch_size: 1,
         batch_wait: None,
         buffer: 8,
+        joins: false,
         order: Order::Arrival,
         timeout: None,
         deadline: None,
@@ -50,11 +52,11 @@ pub(super) fn hints() -> Resolved {
 }
 
 impl Graph {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { graph: DiGraph::new(), limits: Vec::new() }
     }
 
-    pub(super) fn node(
+    pub(crate) fn node(
         &mut self,
         name: &str,
         stage: Stage,
@@ -76,23 +78,32 @@ impl Graph {
         node.index()
     }
 
-    pub(super) fn edge(&mut self, from: usize, output: Output, to: usize) {
+    pub(crate) fn edge(&mut self, from: usize, output: Output, to: usize) {
         let edge = PlanEdge { output, port: 0 };
         self.graph.add_edge(NodeIndex::new(from), NodeIndex::new(to), edge);
     }
 
-    pub(super) fn start(self) -> Run {
-        Run::start(Plan {
+    pub(crate) fn plan(self) -> Plan {
+        Plan {
             name: "test".to_owned(),
             title: None,
             graph: self.graph,
             limits: self.limits,
             unset: Vec::new(),
-        })
+        }
+    }
+
+    pub(crate) fn start(self) -> Run {
+        Run::start(self.plan())
+    }
+
+    /// In how many lines its nodes are worked.
+    pub(super) fn lines(&self) -> usize {
+        self.graph.node_indices().filter(|node| joined_to(&self.graph, *node).is_none()).count()
     }
 
     /// Runs to the end, which must come within an hour of paused time, and checks the sums.
-    pub(super) async fn run(self) -> Report {
+    pub(crate) async fn run(self) -> Report {
         let run = self.start();
         let hour = Duration::from_hours(1);
         let report = tokio::time::timeout(hour, run.finish()).await.expect("the run hangs");
@@ -102,24 +113,24 @@ impl Graph {
 }
 
 /// The account of a node.
-pub(super) fn node<'a>(report: &'a Report, name: &str) -> &'a NodeReport {
+pub(crate) fn node<'a>(report: &'a Report, name: &str) -> &'a NodeReport {
     report.nodes.iter().find(|node| node.node == name).expect("a node of that name")
 }
 
 /// `n` of a record.
-pub(super) fn number(record: &Record) -> u64 {
+pub(crate) fn number(record: &Record) -> u64 {
     record.get("n").and_then(serde_json::Value::as_u64).unwrap_or(u64::MAX)
 }
 
 /// Brings the numbers from 0, so many in each pull; every `bad`th is a reject.
-pub(super) struct Numbers {
-    pub(super) next: u64,
-    pub(super) end: u64,
-    pub(super) most: usize,
-    pub(super) bad: Option<u64>,
+pub(crate) struct Numbers {
+    pub(crate) next: u64,
+    pub(crate) end: u64,
+    pub(crate) most: usize,
+    pub(crate) bad: Option<u64>,
 }
 
-pub(super) fn numbers(end: u64) -> Stage {
+pub(crate) fn numbers(end: u64) -> Stage {
     Stage::Source(Box::new(Numbers { next: 0, end, most: 5, bad: None }))
 }
 
@@ -147,9 +158,9 @@ impl Source for Numbers {
 }
 
 /// Does to each record what a function says.
-pub(super) struct Each<F>(pub(super) F);
+pub(crate) struct Each<F>(pub(crate) F);
 
-pub(super) fn light(
+pub(crate) fn light(
     apply: impl FnMut(&mut Record) -> Result<Verdict, Failure> + Send + 'static,
 ) -> Stage {
     Stage::Light(Box::new(Each(apply)))
@@ -162,7 +173,7 @@ impl<F: FnMut(&mut Record) -> Result<Verdict, Failure> + Send> Light for Each<F>
 }
 
 /// Passes so many, then wants no more.
-pub(super) fn take(count: u64) -> Stage {
+pub(crate) fn take(count: u64) -> Stage {
     let mut left = count;
     light(move |_| {
         left -= 1;
@@ -171,14 +182,14 @@ pub(super) fn take(count: u64) -> Stage {
 }
 
 /// A call that takes a time and then does to each record what a function says.
-pub(super) struct Slow<F> {
-    pub(super) time: fn(u64) -> Duration,
-    pub(super) apply: F,
-    pub(super) at_once: AtomicUsize,
-    pub(super) most_at_once: Arc<AtomicUsize>,
+pub(crate) struct Slow<F> {
+    pub(crate) time: fn(u64) -> Duration,
+    pub(crate) apply: F,
+    pub(crate) at_once: AtomicUsize,
+    pub(crate) most_at_once: Arc<AtomicUsize>,
 }
 
-pub(super) fn slow(
+pub(crate) fn slow(
     time: fn(u64) -> Duration,
     apply: impl Fn(&Record, u32) -> Result<Vec<Record>, Failure> + Send + Sync + 'static,
 ) -> (Stage, Arc<AtomicUsize>) {
@@ -206,26 +217,26 @@ impl<F: Fn(&Record, u32) -> Result<Vec<Record>, Failure> + Send + Sync> Call for
 
 /// What a sink was given and told.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
-    pub(super) numbers: Mutex<Vec<u64>>,
-    pub(super) batches: Mutex<Vec<usize>>,
-    pub(super) records: Mutex<Vec<Record>>,
-    pub(super) commits: AtomicU64,
-    pub(super) aborts: AtomicU64,
+pub(crate) struct Kept {
+    pub(crate) numbers: Mutex<Vec<u64>>,
+    pub(crate) batches: Mutex<Vec<usize>>,
+    pub(crate) records: Mutex<Vec<Record>>,
+    pub(crate) commits: AtomicU64,
+    pub(crate) aborts: AtomicU64,
 }
 
 impl Kept {
-    pub(super) fn numbers(&self) -> Vec<u64> {
+    pub(crate) fn numbers(&self) -> Vec<u64> {
         self.numbers.lock().unwrap().clone()
     }
 
-    pub(super) fn sorted(&self) -> Vec<u64> {
+    pub(crate) fn sorted(&self) -> Vec<u64> {
         let mut numbers = self.numbers();
         numbers.sort_unstable();
         numbers
     }
 
-    pub(super) fn ends(&self) -> (u64, u64) {
+    pub(crate) fn ends(&self) -> (u64, u64) {
         (self.commits.load(Ordering::Relaxed), self.aborts.load(Ordering::Relaxed))
     }
 }
@@ -235,11 +246,11 @@ struct Keep {
     write: fn(&Record) -> Result<(), Failure>,
 }
 
-pub(super) fn keep() -> (Stage, Arc<Kept>) {
+pub(crate) fn keep() -> (Stage, Arc<Kept>) {
     keep_if(|_| Ok(()))
 }
 
-pub(super) fn keep_if(write: fn(&Record) -> Result<(), Failure>) -> (Stage, Arc<Kept>) {
+pub(crate) fn keep_if(write: fn(&Record) -> Result<(), Failure>) -> (Stage, Arc<Kept>) {
     let kept = Arc::new(Kept::default());
     (Stage::Sink(Box::new(Keep { kept: Arc::clone(&kept), write })), kept)
 }
@@ -247,6 +258,10 @@ pub(super) fn keep_if(write: fn(&Record) -> Result<(), Failure>) -> (Stage, Arc<
 impl Sink for Keep {
     fn survey(&self) -> String {
         "memory".to_owned()
+    }
+
+    fn is_light(&self) -> bool {
+        true
     }
 
     fn write(
@@ -274,7 +289,7 @@ impl Sink for Keep {
     fn commit(&mut self, _: &[NodeReport]) -> Result<Vec<Written>, StageError> {
         self.kept.commits.fetch_add(1, Ordering::Relaxed);
         let records = self.kept.numbers().len() as u64;
-        Ok(vec![Written { to: "memory".to_owned(), records }])
+        Ok(vec![Written::new("memory", records)])
     }
 
     fn abort(&mut self) -> Vec<Written> {
@@ -285,7 +300,7 @@ impl Sink for Keep {
 
 /// Counts what it is given, and answers with the count.
 #[derive(Default)]
-pub(super) struct CountAll(u64);
+pub(crate) struct CountAll(u64);
 
 impl Gather for CountAll {
     fn take(&mut self, _: usize, records: Vec<Record>) -> Result<(), StageError> {

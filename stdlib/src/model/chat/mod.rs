@@ -4,8 +4,11 @@ mod openai;
 
 use flow_dsl::catalog::ProviderSpec;
 use flow_dsl::pipeline::Model;
-use flow_engine::door::{Endpoint, Key, Operation, Request, Tokens};
+use flow_engine::door::{Endpoint, Operation, Request, Tokens};
 use flow_engine::prelude::*;
+
+use super::provider::{self, Provider};
+use openai::OpenAi;
 
 /// Bytes that make about one token.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -13,7 +16,7 @@ const BYTES_PER_TOKEN: u64 = 4;
 const SHOWN: usize = 120;
 
 /// The chat models that a file may declare.
-pub(crate) const PROVIDERS: &[fn() -> ProviderSpec] = &[openai::spec];
+pub(crate) const PROVIDERS: &[fn() -> ProviderSpec] = &[provider::spec::<OpenAi>];
 
 /// A question.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +35,6 @@ pub(crate) enum Turn {
     /// By us.
     User(String),
     /// By the model.
-    #[expect(dead_code, reason = "said when a model is asked again")]
     Model(String),
 }
 
@@ -50,6 +52,7 @@ impl Turn {
 pub(crate) struct Chat {
     wire: Box<dyn Wire>,
     endpoint: Endpoint,
+    price_as_of: Option<&'static str>,
 }
 
 /// The wire format of a provider, with the settings of one model.
@@ -74,12 +77,45 @@ impl Chat {
     /// A declared model; one that cannot chat is refused.
     pub(crate) fn new(model: &Model, build: &Build<'_>) -> Result<Self, BuildError> {
         match model.provider.value.as_str() {
-            "openai" => openai::chat(model, build),
+            OpenAi::NAME => Self::of::<OpenAi>(model, build),
             other => {
                 let message = format!("`{}` is of `{other}`, which cannot chat", model.name.value);
                 Err(BuildError::setting("model", message))
             }
         }
+    }
+
+    fn of<P: Provider + Wire + 'static>(
+        model: &Model,
+        build: &Build<'_>,
+    ) -> Result<Self, BuildError> {
+        let settings: P = provider::settings(model)?;
+        let endpoint = provider::endpoint(&settings, model, build, Operation::Chat)?;
+        let price_as_of = provider::price(&settings).and_then(|(_, as_of)| as_of);
+        Ok(Self { wire: Box::new(settings), endpoint, price_as_of })
+    }
+
+    /// Where its calls go, under which limit and at what price.
+    #[expect(dead_code, reason = "asked when a plan says what a run will cost")]
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The day for which the price holds, when it is not the file that says it.
+    #[expect(dead_code, reason = "asked when a plan says what a run will cost")]
+    pub(crate) const fn price_as_of(&self) -> Option<&'static str> {
+        self.price_as_of
+    }
+
+    #[expect(dead_code, reason = "asked when a plan says what a run will cost")]
+    /// The tokens that a question and its answer will have, about.
+    pub(crate) fn estimate(&self, ask: &Ask<'_>) -> Tokens {
+        self.tokens(&self.wire.body(&self.endpoint.model, ask).to_string())
+    }
+
+    fn tokens(&self, body: &str) -> Tokens {
+        let input = body.len() as u64 / BYTES_PER_TOKEN;
+        Tokens { input, cached: 0, output: self.wire.answer_tokens() }
     }
 
     /// The model, as its server calls it.
@@ -92,15 +128,19 @@ impl Chat {
         self.wire.sends_schema()
     }
 
-    /// Asks, once. The reply is the text that the model wrote, never empty.
+    /// Asks, once. The reply is the text that the model wrote, never empty. What an earlier attempt
+    /// was answered is not asked again.
     pub(crate) async fn ask(
         &self,
         ask: &Ask<'_>,
         context: &CallContext,
     ) -> Result<String, Failure> {
         let body = self.wire.body(&self.endpoint.model, ask);
-        let input = body.to_string().len() as u64 / BYTES_PER_TOKEN;
-        let estimate = Tokens { input, cached: 0, output: self.wire.answer_tokens() };
+        let question = body.to_string();
+        if let Some(answer) = context.answers.get(question.as_bytes()) {
+            return Ok(answer.to_string());
+        }
+        let estimate = self.tokens(&question);
         let used = self.wire.used();
         let request = Request { endpoint: &self.endpoint, body: &body, estimate, used };
         let answer = context.door.post_json(request, &context.meter).await?;
@@ -108,28 +148,9 @@ impl Chat {
         if text.trim().is_empty() {
             return Err(Failure::transient("the model's answer is empty"));
         }
+        context.answers.keep(question.as_bytes(), &text);
         Ok(text)
     }
-}
-
-/// The settings of a declared model.
-fn settings<T: serde::de::DeserializeOwned>(model: &Model) -> Result<T, BuildError> {
-    serde_json::from_value(model.settings.to_json()).map_err(|error| {
-        let message = format!("`{}` cannot be read: {error}", model.name.value);
-        BuildError::setting("model", message)
-    })
-}
-
-/// The address of a server without a slash at its end; refused when it is none.
-fn base_url<'a>(model: &Model, base: &'a str) -> Result<&'a str, BuildError> {
-    let base = base.trim_end_matches('/');
-    let host = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://"));
-    if host.is_some_and(|host| host.starts_with(|c: char| c.is_alphanumeric() || c == '[')) {
-        return Ok(base);
-    }
-    let message =
-        format!("`{}` has the `base_url` `{base}`, which is no web address", model.name.value);
-    Err(BuildError::setting("model", message).help("write it like `http://localhost:11434/v1`"))
 }
 
 /// The beginning of a text, in one line.

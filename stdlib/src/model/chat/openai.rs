@@ -1,12 +1,10 @@
 //! Any server that speaks the chat wire format of OpenAI.
 
-use flow_dsl::catalog::ProviderSpec;
-use flow_dsl::pipeline::Model;
-use flow_engine::door::Price;
 use flow_engine::prelude::*;
 
-use super::{Ask, Chat, Endpoint, Key, Operation, Tokens, Wire, base_url, settings, start};
+use super::{Ask, Operation, Tokens, Wire, start};
 use crate::model::price::ModelPrice;
+use crate::model::provider::Provider;
 
 /// Where the hosted models are.
 const HOSTED: &str = "https://api.openai.com/v1";
@@ -38,7 +36,8 @@ pub(crate) struct OpenAi {
     /// How the server is made to answer in JSON.
     #[serde(default)]
     structured: Structured,
-    /// What it costs.
+    /// What a million tokens cost in US dollars: `{input, cached, output}`, or `free`. Without it,
+    /// the built-in table says it of hosted models.
     #[serde(default)]
     price: Option<ModelPrice>,
 }
@@ -65,28 +64,29 @@ const fn cool() -> Option<f64> {
     Some(0.0)
 }
 
-/// What the checker may know of the provider.
-pub(crate) fn spec() -> ProviderSpec {
-    let settings = Value::from(schemars::schema_for!(OpenAi));
-    let doc = settings.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
-    ProviderSpec { name: "openai", doc, settings, secret: Some("OPENAI_API_KEY") }
-}
+impl Provider for OpenAi {
+    const NAME: &'static str = "openai";
+    const SECRET: Option<&'static str> = Some("OPENAI_API_KEY");
+    const SERVER: &'static str = HOSTED;
 
-/// A declared model of this provider.
-pub(super) fn chat(model: &Model, build: &Build<'_>) -> Result<Chat, BuildError> {
-    let settings: OpenAi = settings(model)?;
-    let base = base_url(model, &settings.base_url)?;
-    let endpoint = Endpoint {
-        system: "openai",
-        model: settings.model.clone(),
-        operation: Operation::Chat,
-        url: format!("{base}/chat/completions"),
-        headers: Vec::new(),
-        key: build.key(model).map(Key::Bearer),
-        limit: model.limit.as_ref().map(|limit| limit.value.clone()),
-        price: settings.price.map(Price::from),
-    };
-    Ok(Chat { wire: Box::new(settings), endpoint })
+    fn model(&self) -> &str {
+        &self.model
+    }
+
+    fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    fn price(&self) -> Option<ModelPrice> {
+        self.price
+    }
+
+    fn path(&self, operation: Operation) -> String {
+        match operation {
+            Operation::Chat => "/chat/completions".to_owned(),
+            Operation::Embeddings => "/embeddings".to_owned(),
+        }
+    }
 }
 
 impl Wire for OpenAi {
@@ -102,8 +102,8 @@ impl Wire for OpenAi {
         }
         if let Some(most) = self.max_tokens {
             // The hosted models have given up the older name, the other servers have not.
-            let hosted = self.base_url.trim_end_matches('/') == HOSTED;
-            body[if hosted { "max_completion_tokens" } else { "max_tokens" }] = json!(most);
+            body[if self.is_at_home() { "max_completion_tokens" } else { "max_tokens" }] =
+                json!(most);
         }
         match self.structured {
             Structured::JsonSchema => {
@@ -146,7 +146,7 @@ fn reply(answer: &Value) -> Result<String, Failure> {
         return Err(Failure::transient("the server's answer holds no choice"));
     }
     if let Some(refusal) = choice["message"]["refusal"].as_str().filter(|words| !words.is_empty()) {
-        return Err(Failure::bad(format!("the model refuses: {}", start(refusal))));
+        return Ok(refusal.to_owned());
     }
     match choice["finish_reason"].as_str() {
         Some("length") => Err(Failure::bad(
@@ -240,10 +240,7 @@ mod tests {
                 json!({"error": {"message": "overloaded"}}),
                 Err("again: the server answers with an error: overloaded"),
             ),
-            (
-                json!({"choices": [{"message": {"content": null, "refusal": "no"}}]}),
-                Err("the model refuses: no"),
-            ),
+            (json!({"choices": [{"message": {"content": null, "refusal": "no"}}]}), Ok("no")),
             (
                 stopped("length"),
                 Err("the model's answer was cut off at its most tokens; raise `max_tokens` of \

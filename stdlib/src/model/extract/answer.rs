@@ -1,37 +1,40 @@
-//! From what a model wrote to the list of entities in it, or to a reason why there is none.
+//! From what a model wrote to the entities in it, as they are written, or to what is wrong with it.
 
 use flow_engine::prelude::*;
 
+use super::repair;
 use crate::model::chat::start;
 
-/// The entities in what a model wrote. What asking again can mend is a transient failure.
-pub(super) fn read(text: &str) -> Result<Vec<Value>, Failure> {
-    let json = json_in(text);
-    let value: Value = serde_json::from_str(json).map_err(|error| {
-        let what = error.to_string();
-        Failure::transient(format!("the model's answer is not JSON ({what}): {}", start(json)))
-    })?;
-    match value {
-        Value::Array(entities) => Ok(entities),
-        Value::Object(mut object) => match object.remove("entities") {
-            Some(Value::Array(entities)) => Ok(entities),
-            Some(_) => Err(Failure::transient("`entities` of the model's answer is not a list")),
-            None => Err(Failure::transient("the model's answer has no `entities`")),
-        },
-        _ => Err(Failure::transient("the model's answer is not a JSON object")),
-    }
+/// The entities of an answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// As they are written.
+    pub(super) entities: Vec<Value>,
+    /// Whether there may be more, which the answer does not reach.
+    pub(super) cut: bool,
 }
 
-/// The JSON in an answer: without thoughts, fences, and words around it.
-fn json_in(text: &str) -> &str {
-    let text = text.rsplit_once("</think>").map_or(text, |(_, answer)| answer).trim();
-    if text.starts_with(['{', '[']) && text.ends_with(['}', ']']) {
-        return text;
+/// The entities in what a model wrote: without thoughts, fences and words around them, with broken
+/// JSON set right; or else what is wrong with it.
+pub(super) fn read(text: &str) -> Result<Answer, String> {
+    let text = text.rsplit_once("</think>").map_or(text, |(_, answer)| answer);
+    let (mut values, cut) = repair::values(text);
+    let answer = |entities| Ok(Answer { entities, cut });
+    if let Some(at) = values.iter().rposition(|value| value.get("entities").is_some()) {
+        return match values[at]["entities"].take() {
+            Value::Array(entities) => answer(entities),
+            _ => Err("has `entities` that are not a list".to_owned()),
+        };
     }
-    let Some(from) = text.find(['{', '[']) else { return text };
-    let close = if text[from..].starts_with('{') { '}' } else { ']' };
-    match text.rfind(close) {
-        Some(to) if to > from => &text[from..=to],
-        _ => &text[from..],
+    let is_entity = |value: &Value| value.get("kind").is_some();
+    if values.iter().any(is_entity) {
+        return answer(values.into_iter().filter(is_entity).collect());
+    }
+    let is_list =
+        |value: &Value| value.as_array().is_some_and(|list| list.iter().all(Value::is_object));
+    match values.into_iter().rfind(is_list) {
+        Some(Value::Array(entities)) => answer(entities),
+        _ if text.contains(['{', '[']) => Err("has no `entities`".to_owned()),
+        _ => Err(format!("is not JSON: {}", start(text))),
     }
 }

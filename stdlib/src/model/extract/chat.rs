@@ -1,45 +1,124 @@
-//! Extraction by asking a chat model: one call for each record.
+//! Extraction by asking a chat model: a conversation for each window of the text and each part of
+//! the schema.
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use flow_engine::prelude::*;
+use futures::StreamExt as _;
+use futures::stream;
 
-use super::{Input, answer, entities, prompt};
-use crate::model::chat::{Ask, Chat, Turn};
-use crate::model::schema::{EntitySchema, answer_schema};
+use super::Input;
+use super::ground::Ground;
+use super::parts::Part;
+use super::prompt::{self, Prompt};
+use super::talk::{Manners, Talk};
+use super::window::{join, windows};
+use crate::model::chat::{Chat, Turn};
+use crate::model::entity::Entity;
+use crate::model::schema::Kind;
+
+/// Conversations about one record at once.
+const AT_ONCE: usize = 8;
+/// Bytes that make about one token.
+const BYTES_PER_TOKEN: usize = 4;
 
 /// Extracts by asking a chat model.
 pub(super) struct ByChat {
-    chat: Chat,
-    input: Input,
-    schema: EntitySchema,
-    instructions: Option<Template>,
-    /// The schema of the answer, for the wire.
-    answer: Value,
+    pub(super) chat: Chat,
+    pub(super) input: Input,
+    pub(super) parts: Vec<Part>,
+    pub(super) prompt: Prompt,
+    pub(super) manners: Manners,
+    pub(super) reading: Reading,
+}
+
+/// How much of a text is read at once, in tokens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) window: usize,
+    pub(super) overlap: usize,
+}
+
+/// How a conversation begins.
+struct Question<'a> {
+    part: &'a Part,
+    system: Arc<str>,
+    window: Range<usize>,
 }
 
 impl ByChat {
-    pub(super) fn new(
-        chat: Chat,
-        schema: EntitySchema,
-        input: Input,
-        instructions: Option<Template>,
-    ) -> Self {
-        let answer = answer_schema(&schema);
-        Self { chat, input, schema, instructions, answer }
-    }
-
     async fn ask(&self, record: &Record, context: &CallContext) -> Result<Vec<Record>, Failure> {
         let text = self.input.text(record)?;
         let origin = self.input.origin(record, self.chat.name())?;
-        let further = match &self.instructions {
-            Some(template) => template.render(record)?,
-            None => String::new(),
-        };
-        let system = prompt::system(&self.schema, self.chat.sends_schema(), &further);
-        let turns = [Turn::User(prompt::user(&text))];
-        let ask = Ask { system: &system, turns: &turns, schema: &self.answer };
-        let answer = answer::read(&self.chat.ask(&ask, context).await?)?;
-        Ok(origin.records(entities::read(&self.schema, &answer, &text)?))
+        let questions = self.questions(record, &text)?;
+        let talks: Vec<_> = questions.iter().map(|one| self.talk(one, &text, context)).collect();
+        // All are heard to the end: an answer that came is kept although another did not come.
+        let heard: Vec<_> = stream::iter(talks).buffered(AT_ONCE).collect().await;
+        let mut entities = Vec::with_capacity(heard.len());
+        for (place, heard) in worst_first(heard).into_iter().enumerate() {
+            if place % self.parts.len() == 0 {
+                entities.push(Vec::new());
+            }
+            if let Some(window) = entities.last_mut() {
+                window.extend(heard?);
+            }
+        }
+        Ok(origin.records(join(entities)))
     }
+
+    /// What is asked about a record: each part of the schema for each window of the text.
+    fn questions(&self, record: &Record, text: &str) -> Result<Vec<Question<'_>>, Failure> {
+        let Reading { window, overlap } = self.reading;
+        let mut questions = Vec::new();
+        for window in windows(text, window * BYTES_PER_TOKEN, overlap * BYTES_PER_TOKEN) {
+            for part in &self.parts {
+                let system = self.prompt.system(part, record)?;
+                questions.push(Question { part, system, window: window.clone() });
+            }
+        }
+        Ok(questions)
+    }
+
+    /// The entities of a window, with their places in the whole text.
+    async fn talk(
+        &self,
+        question: &Question<'_>,
+        text: &str,
+        context: &CallContext,
+    ) -> Result<Vec<Entity>, Failure> {
+        let window = &text[question.window.clone()];
+        let kinds: Vec<&Kind> = question.part.schema.kinds.iter().collect();
+        let talk = Talk {
+            chat: &self.chat,
+            context,
+            manners: self.manners,
+            kinds: &kinds,
+            system: &question.system,
+            schema: &question.part.answer,
+            turns: vec![Turn::User(prompt::user(window))],
+        };
+        let mut entities = Ground::new(window).all(talk.entities().await?);
+        let before = text[..question.window.start].chars().count();
+        for entity in &mut entities {
+            entity.span = entity.span.map(|(start, end)| (start + before, end + before));
+        }
+        Ok(entities)
+    }
+}
+
+/// The failure that decides about the record comes first, if there is one: a record that is bad
+/// need not be tried again because of another call.
+fn worst_first<T>(mut results: Vec<Result<T, Failure>>) -> Vec<Result<T, Failure>> {
+    let rank = |result: &Result<T, Failure>| match result {
+        Ok(_) => None,
+        Err(failure) => Some((failure.kind, std::cmp::Reverse(failure.retry_after))),
+    };
+    let failed = (0..results.len()).filter(|&at| results[at].is_err());
+    if let Some(worst) = failed.min_by_key(|&at| rank(&results[at])) {
+        results.swap(0, worst);
+    }
+    results
 }
 
 #[async_trait]
@@ -54,5 +133,24 @@ impl Call for ByChat {
             results.push(self.ask(record, context).await);
         }
         results
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let Reading { window, .. } = self.reading;
+        let mut notes = Vec::new();
+        if self.parts.len() > 1 {
+            let kinds: Vec<String> =
+                self.parts.iter().map(|part| part.schema.kinds.len().to_string()).collect();
+            let (calls, kinds) = (self.parts.len(), kinds.join(" + "));
+            notes.push(format!(
+                "{calls} calls for each text, since the schema is wide: {kinds} kinds"
+            ));
+        }
+        notes.push(format!("texts of more than {window} tokens are read in windows"));
+        if self.manners.gleaning > 0 {
+            let times = self.manners.gleaning;
+            notes.push(format!("asks up to {times} times more what was missed"));
+        }
+        notes
     }
 }

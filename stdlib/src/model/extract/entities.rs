@@ -1,96 +1,100 @@
-//! From what a model wrote to entities: all that was asked is there, and each quote is looked for
-//! in the text.
+//! From an entity as a model wrote it to one as it should be, with all that is wrong with it.
 
 use flow_engine::prelude::*;
 use serde_json::Map;
 
-use super::ground::Ground;
 use crate::model::entity::Entity;
-use crate::model::schema::{EntitySchema, Field, FieldType, Kind};
+use crate::model::schema::{Field, FieldType, Kind};
 
-/// What is left of the confidence when a quote stands nowhere in the text, or the kind is none.
-const UNGROUNDED: f64 = 0.5;
+/// The confidence of an entity about which the model does not say how sure it is.
+const UNSAID: f64 = 0.5;
 
-/// The entities of an answer. One that lacks something, or has it wrong, fails the whole answer,
-/// so that the model is asked again; the reason names it.
-pub(super) fn read(
-    schema: &EntitySchema,
-    answer: &[Value],
-    text: &str,
-) -> Result<Vec<Entity>, Failure> {
-    let mut ground = Ground::new(text);
-    let mut entities: Vec<Entity> = Vec::new();
-    for (nth, written) in answer.iter().enumerate() {
-        let entity = entity(schema, written, &mut ground).map_err(|wrong| {
-            Failure::transient(format!("entity {} of the model's answer {wrong}", nth + 1))
-        })?;
-        let same = |old: &&mut Entity| {
-            (&old.kind, &old.name, &old.quote) == (&entity.kind, &entity.name, &entity.quote)
-        };
-        match entities.iter_mut().find(same) {
-            Some(old) => old.mentions += 1,
-            None => entities.push(entity),
-        }
-    }
-    Ok(entities)
+/// An entity as a model wrote it.
+pub(super) struct Checked {
+    /// As good as can be made of it; nothing when it says neither what it is nor what it is about.
+    pub(super) entity: Option<Entity>,
+    /// What is wrong with it, in words for the model.
+    pub(super) wrong: Vec<String>,
 }
 
-fn entity(schema: &EntitySchema, written: &Value, ground: &mut Ground) -> Result<Entity, String> {
-    let Value::Object(written) = written else { return Err("is not an object".to_owned()) };
-    let kind = text(written, "kind")?;
-    let name = text(written, "name")?;
-    let quote = text(written, "quote")?;
-    let confidence = confidence(written)?;
-    let known = schema.kinds.iter().find(|known| known.name == kind);
-    let fields = match written.get("fields") {
-        Some(Value::Object(fields)) => fields.clone(),
-        Some(Value::Null) | None if known.is_none_or(|kind| kind.fields.is_empty()) => Map::new(),
-        Some(Value::Null) | None => return Err("has no `fields`".to_owned()),
-        Some(_) => return Err("has `fields` that are not an object".to_owned()),
+/// Checks an entity against the kinds that were asked for.
+pub(super) fn check(kinds: &[&Kind], written: &Value) -> Checked {
+    let mut wrong = Vec::new();
+    let Value::Object(written) = written else {
+        return Checked { entity: None, wrong: vec!["is not an object".to_owned()] };
     };
-    let fields = match known {
-        Some(known) => declared(known, fields)?,
-        None => fields,
-    };
-    let mut entity = Entity { kind, name, fields, quote, span: None, confidence, mentions: 1 };
-    if let Some((span, quote)) = known.and_then(|_| ground.find(&entity.quote)) {
-        entity.span = Some(span);
-        entity.quote = quote;
-    } else {
-        entity.confidence *= UNGROUNDED;
+    let kind = text(written, "kind", &mut wrong);
+    let name = text(written, "name", &mut wrong);
+    let quote = text(written, "quote", &mut wrong);
+    let confidence = confidence(written, &mut wrong);
+    let known = kinds.iter().find(|known| Some(&known.name) == kind.as_ref());
+    if let (None, Some(kind)) = (known, &kind) {
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
+        wrong.push(format!("has the `kind` `{kind}`, which is none of: {}", names.join(", ")));
     }
-    Ok(entity)
+    let asked: &[Field] = known.map_or(&[], |kind| &kind.fields);
+    let fields = fields(asked, written.get("fields"), &mut wrong);
+    let entity = kind.zip(name.or_else(|| quote.clone())).map(|(kind, name)| Entity {
+        kind,
+        name,
+        fields,
+        quote: quote.unwrap_or_default(),
+        span: None,
+        confidence,
+        mentions: 1,
+    });
+    Checked { entity, wrong }
 }
 
-fn text(written: &Map<String, Value>, name: &str) -> Result<String, String> {
+fn text(written: &Map<String, Value>, name: &str, wrong: &mut Vec<String>) -> Option<String> {
     match written.get(name) {
-        Some(Value::String(text)) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
-        Some(Value::String(_) | Value::Null) | None => Err(format!("has no `{name}`")),
-        Some(_) => Err(format!("has a `{name}` that is not a text")),
+        Some(Value::String(text)) if !text.trim().is_empty() => {
+            return Some(text.trim().to_owned());
+        }
+        Some(Value::String(_) | Value::Null) | None => wrong.push(format!("has no `{name}`")),
+        Some(_) => wrong.push(format!("has a `{name}` that is not a text")),
     }
+    None
 }
 
-fn confidence(written: &Map<String, Value>) -> Result<f64, String> {
-    let value = written.get("confidence").ok_or("has no `confidence`")?;
-    let sure = value.as_f64().filter(|sure| (0.0..=1.0).contains(sure));
-    sure.ok_or_else(|| format!("has the `confidence` {value}, not a number from 0 to 1"))
+fn confidence(written: &Map<String, Value>, wrong: &mut Vec<String>) -> f64 {
+    let value = written.get("confidence").unwrap_or(&Value::Null);
+    if let Some(sure) = value.as_f64().filter(|sure| (0.0..=1.0).contains(sure)) {
+        return sure;
+    }
+    wrong.push(match value {
+        Value::Null => "has no `confidence`".to_owned(),
+        _ => format!("has the `confidence` {value}, not a number from 0 to 1"),
+    });
+    UNSAID
 }
 
-/// Every field of the kind, null where the model says nothing, and then what it says besides.
-fn declared(kind: &Kind, mut written: Map<String, Value>) -> Result<Map<String, Value>, String> {
+/// Every field of the kind, null where the model says nothing of use, and then what it says besides.
+fn fields(asked: &[Field], written: Option<&Value>, wrong: &mut Vec<String>) -> Map<String, Value> {
+    let mut written = match written {
+        Some(Value::Object(fields)) => fields.clone(),
+        Some(Value::Null) | None => {
+            if !asked.is_empty() {
+                wrong.push("has no `fields`".to_owned());
+            }
+            Map::new()
+        }
+        Some(_) => {
+            wrong.push("has `fields` that are not an object".to_owned());
+            Map::new()
+        }
+    };
     let mut fields = Map::new();
-    for field in &kind.fields {
-        let value = written.remove(&field.name).unwrap_or_default();
+    for field in asked {
+        let mut value = written.remove(&field.name).unwrap_or_default();
         if !fits(field, &value) {
-            return Err(format!(
-                "has the `{}` {value}, which a `{}` cannot have",
-                field.name, kind.name
-            ));
+            wrong.push(format!("has the `{}` {value}, which is not {}", field.name, field.of));
+            value = Value::Null;
         }
         fields.insert(field.name.clone(), value);
     }
     fields.extend(written);
-    Ok(fields)
+    fields
 }
 
 fn fits(field: &Field, value: &Value) -> bool {

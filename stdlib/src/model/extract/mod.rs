@@ -3,8 +3,14 @@
 mod answer;
 mod chat;
 mod entities;
+mod found;
+mod fuzzy;
 mod ground;
+mod parts;
 mod prompt;
+mod repair;
+mod talk;
+mod window;
 
 use std::sync::Arc;
 
@@ -15,7 +21,10 @@ use super::chat::Chat;
 use super::entity::{FIELDS, Origin};
 use super::rules::Rules;
 use super::schema;
-use chat::ByChat;
+use chat::{ByChat, Reading};
+use parts::parts;
+use prompt::Prompt;
+use talk::Manners;
 
 /// Finds the entities of a schema in each record's text; each becomes a record of its own.
 ///
@@ -28,9 +37,7 @@ use chat::ByChat;
 /// text, in characters from 0), `grounded`, `confidence` (from 0 to 1), `mentions` (how many
 /// sentences of the text say it), `source` (the file, and line, that the text came from) and
 /// `method` (`rules`, or the name of the model), and then those of `carry`. Where `grounded` is
-/// true, the characters of the text from `start` to `end` are the quote. A chat model may quote
-/// what the text does not say: then `grounded` is false, `start` and `end` are null and the
-/// confidence is halved.
+/// true, the characters of the text from `start` to `end` are the quote.
 ///
 /// A text without entities gives nothing and is counted as filtered. One that is empty, or is no
 /// text, is rejected.
@@ -58,6 +65,23 @@ use chat::ByChat;
 ///
 /// Phrases and patterns fit whatever the case and the accents; a word that is written with capitals
 /// fits only with them. All of it but `description` and `fields` is for `rules`.
+///
+/// A chat model is held to this:
+///
+/// - **Its answer is checked.** Broken JSON is set right. What is wrong then, in any entity, is
+///   said to the model in the same conversation, up to `attempts` answers in all; what was right is
+///   kept. After the last one, an entity with a field, a confidence, a name or a quote that is
+///   missing or wrong is taken without it (null, 0.5, the quote, ungrounded) and its confidence is
+///   halved. Where that leaves nothing, or no answer was JSON, the record is rejected with the last
+///   answer in `error.answer`. Calls that fail are the node's `retry`; answers that came are kept.
+/// - **Its quotes are looked for**: to the letter, then whatever the case, accents and white space,
+///   then with eight of ten words. `quote` becomes what truly stands there. Of several places it is
+///   the first after the entity before; who says the same twice means two places. A quote that
+///   stands nowhere has `grounded: false`, no `start` and `end`, and half the confidence.
+/// - **It is asked again what it missed**, `gleaning` times, until it finds no more.
+/// - **A wide schema takes several calls**, each for about `schema_tokens` of it; `flow plan` says
+///   how many. **A long text is read in windows** that overlap; what two of them saw, in one place
+///   and by a like name, is one entity. Places always count from the beginning of the whole text.
 ///
 /// The confidence of `rules` is `1 - (1 - w) * (1 - w) * ..` over the weights of what was found:
 /// one cue 0.75, a cue and a hint 0.825, two cues 0.938. A denial just before it (`not a problem`)
@@ -93,11 +117,54 @@ pub(crate) struct Extract {
     /// Further instructions for a chat model; may have places for fields of the record.
     #[serde(default)]
     instructions: Option<Template>,
+    /// How often a chat model is asked, in one conversation, until its answer can be used.
+    #[serde(default = "attempts")]
+    #[schemars(range(min = 1, max = 10))]
+    attempts: u32,
+    /// How often a chat model is asked, besides, what it has missed; ends when it finds no more.
+    #[serde(default)]
+    #[schemars(range(max = 10))]
+    gleaning: u32,
+    /// Tokens of a text that a chat model reads at once; a longer one is read in windows.
+    #[serde(default = "window")]
+    #[schemars(range(min = 50))]
+    window: usize,
+    /// Tokens that two windows share, so that nothing is cut in two; a quarter of a window at most.
+    #[serde(default = "overlap")]
+    overlap: usize,
+    /// Tokens of schema that a chat model is asked about at once; a wider one takes several calls.
+    #[serde(default = "schema_tokens")]
+    #[schemars(range(min = 1))]
+    schema_tokens: usize,
+}
+
+const fn attempts() -> u32 {
+    3
+}
+
+const fn window() -> usize {
+    8000
+}
+
+const fn overlap() -> usize {
+    200
+}
+
+const fn schema_tokens() -> usize {
+    2000
 }
 
 impl Config for Extract {
     const NAME: &'static str = "extract";
     const SHAPE: Shape = Shape::Map;
+
+    fn work(provider: Option<&str>) -> Work {
+        match provider {
+            Some("rules") => Work::Heavy,
+            Some("openai") => Work::Call,
+            _ => Work::Either,
+        }
+    }
 
     fn fields(settings: &Value) -> Fields {
         let mut fields: Vec<String> = FIELDS.iter().map(|&name| name.to_owned()).collect();
@@ -121,7 +188,17 @@ impl Config for Extract {
         let (schema, source) = schema::load(build, "schema", &self.schema)?;
         if model.provider.value != "rules" {
             let chat = Chat::new(model, build)?;
-            return Ok(Stage::Call(Arc::new(ByChat::new(chat, schema, input, self.instructions))));
+            let template = Template::new(prompt::BUILT_IN)
+                .map_err(|error| BuildError::setting("prompt", error.to_string()))?;
+            let prompt = Prompt::new(template, self.instructions, chat.sends_schema());
+            return Ok(Stage::Call(Arc::new(ByChat {
+                chat,
+                input,
+                parts: parts(&schema, self.schema_tokens),
+                prompt,
+                manners: Manners { attempts: self.attempts, gleaning: self.gleaning },
+                reading: Reading { window: self.window, overlap: self.overlap },
+            })));
         }
         if self.instructions.is_some() {
             let message = format!("`{}` is `rules`, which follow none", self.model);

@@ -1,8 +1,12 @@
 //! What is sent, and what is made of each answer.
 
-use flow_engine::stage::FailureKind;
+use flow_engine::testing::record;
 
+use super::answer::Answer;
+use super::found::Found;
+use super::ground::Ground;
 use super::*;
+use crate::model::entity::Entity;
 use crate::model::schema::EntitySchema;
 
 const SCHEMA: &str = "
@@ -25,22 +29,27 @@ fn schema() -> EntitySchema {
     crate::model::schema::read(&flow_dsl::parse::yaml(&source).0, &source).unwrap()
 }
 
-/// What becomes of an answer: its entities, or the reason, with a mark for what is worth a retry.
+/// What becomes of a first answer: its entities, or what the model is told of it.
 fn outcome(written: &str) -> Result<Vec<String>, String> {
-    let read = answer::read(written).and_then(|answer| entities::read(&schema(), &answer, TEXT));
-    let shown = |entity: &crate::model::entity::Entity| {
-        format!(
-            "{} {} {:?} {:?} {}",
-            entity.kind, entity.name, entity.quote, entity.span, entity.confidence
-        )
-    };
-    match read {
-        Ok(entities) => Ok(entities.iter().map(shown).collect()),
-        Err(failure) if failure.kind == FailureKind::Transient => {
-            Err(format!("again: {}", failure.reason))
-        }
-        Err(failure) => Err(failure.reason),
+    let schema = schema();
+    let kinds: Vec<_> = schema.kinds.iter().collect();
+    let mut found = Found::default();
+    let wrong = found.take(&kinds, &answer::read(written)?);
+    if !wrong.is_empty() {
+        return Err(wrong.join("\n"));
     }
+    Ok(Ground::new(TEXT).all(found.into_entities()).iter().map(shown).collect())
+}
+
+const fn said(entities: Vec<Value>) -> Answer {
+    Answer { entities, cut: false }
+}
+
+fn shown(entity: &Entity) -> String {
+    format!(
+        "{} {} {:?} {:?} {}",
+        entity.kind, entity.name, entity.quote, entity.span, entity.confidence
+    )
 }
 
 fn one(change: &Value) -> String {
@@ -51,11 +60,44 @@ fn one(change: &Value) -> String {
     json!({"entities": [entity]}).to_string()
 }
 
+fn system(sends_schema: bool, instructions: Option<&str>) -> String {
+    let template = Template::new(prompt::BUILT_IN).unwrap();
+    let instructions = instructions.map(|text| Template::new(text).unwrap());
+    let prompt = Prompt::new(template, instructions, sends_schema);
+    let parts = parts(&schema(), 1000);
+    let told = |who| prompt.system(&parts[0], &record(json!({"who": who})));
+    let first = told("Ana").unwrap().to_string();
+    assert_ne!(first, *told("Bob").unwrap(), "made for every record");
+    first
+}
+
 #[test]
 fn the_prompt_names_every_kind() {
-    insta::assert_snapshot!(prompt::system(&schema(), true, "Be brief."));
-    let asked = prompt::system(&schema(), false, "");
-    assert!(asked.contains("Answer with JSON alone"));
+    let template = Template::new(prompt::BUILT_IN).unwrap();
+    let parts = parts(&schema(), 1000);
+    let told = Prompt::new(template, None, true).system(&parts[0], &record(json!({}))).unwrap();
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn instructions_and_the_form_of_the_answer_come_last() {
+    let told = system(false, Some("Read for {{ who }}."));
+    insta::assert_snapshot!(&told[told.find("Kinds:").unwrap()..]);
+}
+
+#[test]
+fn a_wide_schema_is_cut_into_parts_of_about_the_same_size() {
+    let one = |nth| format!("\n  kind_{nth}: {{description: own, fields: {{a: string, b: list}}}}");
+    let wide = (0..17).map(one).collect::<Vec<_>>().concat();
+    let source = flow_dsl::SourceFile::new("schema", format!("kinds:{wide}"));
+    let schema = crate::model::schema::read(&flow_dsl::parse::yaml(&source).0, &source).unwrap();
+    for (budget, expected) in
+        [(100_000, vec![17]), (1600, vec![9, 8]), (1100, vec![6, 6, 5]), (1, vec![1; 17])]
+    {
+        let sizes: Vec<usize> =
+            parts(&schema, budget).iter().map(|part| part.schema.kinds.len()).collect();
+        assert_eq!(sizes, expected, "{budget}");
+    }
 }
 
 #[test]
@@ -70,8 +112,15 @@ fn entities_are_grounded_in_the_text() {
     ] {
         assert_eq!(outcome(&one(&json!({"quote": quote}))), Ok(vec![expected.to_owned()]));
     }
-    let unknown = outcome(&one(&json!({"kind": "pet"})));
-    assert_eq!(unknown, Ok(vec![r#"pet SAP "SAP is slow" None 0.4"#.to_owned()]));
+    let twice = one(&json!({"quote": "post"}));
+    let entity = twice.trim_start_matches("{\"entities\":[").trim_end_matches("]}");
+    assert_eq!(
+        outcome(&format!("[{entity}, {entity}, {entity}]")),
+        Ok(vec![
+            r#"tool SAP "post" Some((10, 14)) 0.8"#.to_owned(),
+            r#"tool SAP "post" Some((48, 52)) 0.8"#.to_owned(),
+        ])
+    );
 }
 
 #[test]
@@ -90,67 +139,72 @@ fn json_is_found_in_what_models_write() {
 }
 
 #[test]
-fn every_bad_answer_has_its_reason() {
+fn a_model_is_told_what_is_wrong() {
     for (written, expected) in [
+        ("sorry", "is not JSON: sorry"),
+        ("{\"entit", "has no `entities`"),
+        ("{\"entities\": [", "the answer breaks off after entity 0: add what follows"),
+        ("{}", "has no `entities`"),
+        ("{\"entities\": 1}", "has `entities` that are not a list"),
+        ("{\"entities\": [1]}", "entity 1 is not an object"),
+        (&one(&json!({"name": null})), "entity 1 has no `name`"),
+        (&one(&json!({"quote": ""})), "entity 1 has no `quote`"),
+        (&one(&json!({"kind": 1})), "entity 1 has a `kind` that is not a text"),
         (
-            "{\"entit",
-            "again: the model's answer is not JSON (EOF while parsing a string at line 1 column 7): {\"entit",
+            &one(&json!({"kind": "pet"})),
+            "entity 1 has the `kind` `pet`, which is none of: pain, tool",
         ),
         (
-            "sorry",
-            "again: the model's answer is not JSON (expected value at line 1 column 1): sorry",
+            &one(&json!({"confidence": 80})),
+            "entity 1 has the `confidence` 80, not a number from 0 to 1",
         ),
-        ("{}", "again: the model's answer has no `entities`"),
-        ("{\"entities\": 1}", "again: `entities` of the model's answer is not a list"),
-        ("{\"entities\": [1]}", "again: entity 1 of the model's answer is not an object"),
-    ] {
-        assert_eq!(outcome(written), Err(expected.to_owned()));
-    }
-}
-
-#[test]
-fn an_entity_that_lacks_something_is_asked_for_again() {
-    for (body, expected) in [
-        (one(&json!({"name": null})), "again: entity 1 of the model's answer has no `name`"),
-        (one(&json!({"quote": ""})), "again: entity 1 of the model's answer has no `quote`"),
+        (&one(&json!({"confidence": null})), "entity 1 has no `confidence`"),
+        (&one(&json!({"kind": "pain", "fields": null})), "entity 1 has no `fields`"),
+        (&one(&json!({"fields": []})), "entity 1 has `fields` that are not an object"),
         (
-            one(&json!({"kind": 1})),
-            "again: entity 1 of the model's answer has a `kind` that is not a text",
-        ),
-        (
-            one(&json!({"confidence": 80})),
-            "again: entity 1 of the model's answer has the `confidence` 80, not a number from 0 to 1",
-        ),
-        (
-            one(&json!({"kind": "pain", "fields": null})),
-            "again: entity 1 of the model's answer has no `fields`",
-        ),
-        (
-            one(&json!({"fields": []})),
-            "again: entity 1 of the model's answer has `fields` that are not an object",
-        ),
-        (
-            one(&json!({"kind": "pain", "fields": {"level": "huge"}})),
-            "again: entity 1 of the model's answer has the `level` \"huge\", which a `pain` cannot have",
-        ),
-        (
-            one(&json!({"kind": "pain", "fields": {"days": 1.5}})),
-            "again: entity 1 of the model's answer has the `days` 1.5, which a `pain` cannot have",
+            &one(&json!({"kind": "pain", "fields": {"level": "huge", "days": 1.5}})),
+            "entity 1 has the `level` \"huge\", which is not one of: high, low, \
+             has the `days` 1.5, which is not a whole number",
         ),
     ] {
-        assert_eq!(outcome(&body), Err(expected.to_owned()));
+        assert_eq!(outcome(written), Err(expected.to_owned()), "{written}");
     }
 }
 
 #[test]
 fn fields_are_all_there_and_nothing_is_dropped() {
-    let body = one(&json!({"kind": "pain", "fields": {"tags": ["a"], "extra": 1, "cost": 2.5}}));
-    let entities = entities::read(&schema(), &answer::read(&body).unwrap(), TEXT).unwrap();
-    let fields = json!(entities[0].fields).to_string();
+    let schema = schema();
+    let kinds: Vec<_> = schema.kinds.iter().collect();
+    let fields = json!({"tags": ["a"], "extra": 1, "cost": 2.5, "level": "huge"});
+    let written = json!({"kind": "pain", "name": "x", "confidence": 1, "fields": fields});
+    let mut found = Found::default();
+    assert_eq!(found.take(&kinds, &said(vec![written])).len(), 1);
+    assert!(found.make_do());
+    let entity = &found.into_entities()[0];
+    assert_eq!((entity.quote.as_str(), entity.confidence), ("", 0.5));
     assert_eq!(
-        fields,
+        json!(entity.fields).to_string(),
         r#"{"level":null,"cost":2.5,"days":null,"tags":["a"],"seen":null,"extra":1}"#
     );
+}
+
+#[test]
+fn a_model_may_repeat_itself() {
+    let schema = schema();
+    let kinds: Vec<_> = schema.kinds.iter().collect();
+    let entity = |name| json!({"kind": "tool", "name": name, "quote": "q", "confidence": 1});
+    let mut found = Found::default();
+    for (answer, expected) in [
+        (vec![entity("a"), entity("a")], 2),
+        (vec![entity("a"), entity("b"), entity("a")], 3),
+        (vec![entity("a"), entity("a"), entity("a")], 4),
+        (vec![], 4),
+    ] {
+        assert_eq!(found.take(&kinds, &said(answer)), [""; 0]);
+        assert_eq!(found.len(), expected);
+    }
+    found.take(&kinds, &said(vec![json!({"kind": "tool"})]));
+    assert!(!found.make_do(), "it says nothing");
 }
 
 #[test]

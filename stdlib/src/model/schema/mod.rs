@@ -2,14 +2,17 @@
 
 mod load;
 mod lower;
+mod pattern;
 mod read;
 mod values;
 
+use std::fmt;
+
 use flow_dsl::Span;
-use regex::bytes::Regex;
 
 pub(crate) use load::load;
 pub(crate) use lower::answer_schema;
+pub(crate) use pattern::Pattern;
 pub(crate) use read::read;
 
 /// The kinds of entity that are looked for, and how each is recognised.
@@ -39,7 +42,7 @@ pub(crate) struct Kind {
     /// Phrases that rule the kind out for a sentence.
     pub(crate) unless: Vec<String>,
     /// Expressions that make a sentence an entity; the group `name` is its name.
-    pub(crate) patterns: Vec<Regex>,
+    pub(crate) patterns: Vec<Pattern>,
     /// Names that are entities wherever they stand, each with its spellings.
     pub(crate) words: Vec<(String, Vec<String>)>,
     /// How much each sort of evidence counts.
@@ -94,11 +97,24 @@ pub(crate) enum FieldType {
     Choice(Vec<String>),
 }
 
+impl fmt::Display for FieldType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text => f.write_str("a text"),
+            Self::Number => f.write_str("a number"),
+            Self::Integer => f.write_str("a whole number"),
+            Self::Boolean => f.write_str("true or false"),
+            Self::Texts => f.write_str("a list of texts"),
+            Self::Choice(choices) => write!(f, "one of: {}", choices.join(", ")),
+        }
+    }
+}
+
 /// An expression that finds the value of a field in a quote.
 #[derive(Debug, Clone)]
 pub(crate) struct Finder {
     /// Its first group, or the whole of it, is the value.
-    pub(crate) pattern: Regex,
+    pub(crate) pattern: Pattern,
     /// The value that it stands for, in a field with choices.
     pub(crate) choice: Option<String>,
 }

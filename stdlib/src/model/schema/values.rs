@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use flow_dsl::tree::{Entry, Node, Value};
 use flow_dsl::{Code, Diagnostic, SourceFile, Span, Spanned, suggest};
-use regex::bytes::{Regex, RegexBuilder};
 
-/// The most that one compiled pattern may weigh, in bytes.
-const PATTERN_BYTES: usize = 1 << 20;
+use super::pattern::Pattern;
 
 /// Collects what is wrong while the values are read.
 pub(super) struct Reader<'a> {
@@ -126,31 +124,18 @@ impl Reader<'_> {
     }
 
     /// Regular expressions, whatever the case of letters and their accents.
-    pub(super) fn patterns(&mut self, node: &Node, what: &str) -> Vec<Regex> {
+    pub(super) fn patterns(&mut self, node: &Node, what: &str) -> Vec<Pattern> {
         let texts = self.texts(node, what);
         texts.iter().filter_map(|text| self.pattern(text)).collect()
     }
 
-    fn pattern(&mut self, text: &Spanned<String>) -> Option<Regex> {
-        let compiled = RegexBuilder::new(&crate::model::plain::pattern(&text.value))
-            .case_insensitive(true)
-            .unicode(false)
-            .size_limit(PATTERN_BYTES)
-            .build();
-        let message = match compiled {
-            Ok(regex) if regex.is_match(b"") => "the pattern fits nothing at all, so it fits \
-                everywhere"
-                .to_owned(),
-            Ok(regex) => return Some(regex),
-            Err(regex::Error::CompiledTooBig(_)) => "the pattern is too large".to_owned(),
-            Err(error) => {
-                let said = error.to_string();
-                let last = said.lines().last().unwrap_or_default();
-                format!("not a regular expression: {}", last.trim_start_matches("error: "))
-            }
-        };
-        self.wrong(Code::F0512, text.span, message, "mend it, or write a phrase under `cues`");
-        None
+    fn pattern(&mut self, text: &Spanned<String>) -> Option<Pattern> {
+        Pattern::new(&text.value)
+            .map_err(|message| {
+                let help = "mend it, or write a phrase under `cues`";
+                self.wrong(Code::F0512, text.span, message, help);
+            })
+            .ok()
     }
 
     /// A name that can be a column: `[a-z][a-z0-9_]*`.
