@@ -19,7 +19,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use serde_json::Value;
-use support::{Cost, measure, median};
+use support::{Cost, measure, median, run};
 
 const ROUNDS: usize = 5;
 
@@ -60,21 +60,10 @@ fn compare(folder: &Path, size: u64) {
     let own = std::env::current_exe().expect("a path of this program");
     let own = own.to_string_lossy();
     let pipeline = path("overhead.yaml");
-    let flow = [
-        env!("CARGO_BIN_EXE_flow"),
-        "run",
-        &pipeline,
-        "--progress",
-        "none",
-        "--input",
-        &input,
-        "--output",
-        &by_flow,
-    ];
     let (mut loops, mut flows) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         loops.push(measure(&[&own, "--loop", &input, &by_loop]));
-        flows.push(measure(&flow));
+        flows.push(run(&pipeline, &["--input", &input, "--output", &by_flow]));
     }
     let same = std::fs::read(&by_loop).expect("lines of the loop")
         == std::fs::read(&by_flow).expect("lines of flow");

@@ -66,6 +66,7 @@ pub(crate) fn command() -> Command {
             check(),
             plan(),
             graph(),
+            show(),
             stages(),
             doctor(),
             explain(),
@@ -138,6 +139,26 @@ fn graph() -> Command {
         .args([
             words("format", "FORMAT", &graph::FORMATS).default_value("tree").help("How to draw it"),
             path("output", "FILE").short('o').help("Write to a file instead of stdout"),
+        ])
+}
+
+fn show() -> Command {
+    with_file(Command::new("show").about("Show what a node would ask its model, without asking"))
+        .after_help(
+            "Examples:\n  flow show interviews.yaml entities --profile openai\n  \
+             flow show interviews.yaml entities --profile openai --record 3",
+        )
+        .args([
+            Arg::new("node")
+                .value_name("NODE")
+                .required(true)
+                .help("The node, as the file calls it"),
+            Arg::new("record")
+                .long("record")
+                .value_name("N")
+                .value_parser(value_parser!(usize))
+                .default_value("1")
+                .help("The record to ask about, counted from 1 as they come in"),
         ])
 }
 

@@ -22,6 +22,7 @@ mod render;
 mod run;
 mod scan;
 mod screen;
+mod show;
 mod signals;
 mod stages;
 mod table;
@@ -113,6 +114,7 @@ fn command(matches: &ArgMatches, files: Files, screen: &Screen) -> Result<Exit, 
         Some(("check", matches)) => check::check(matches, files),
         Some(("plan", matches)) => plan::plan(matches, &the_one(matches, files)?),
         Some(("graph", matches)) => draw::graph(matches, &the_one(matches, files)?),
+        Some(("show", matches)) => show::show(matches, &the_one(matches, files)?),
         Some(("stages", matches)) => stages::stages(matches),
         Some(("doctor", matches)) if !matches.contains_id("file") => doctor::doctor(matches, None),
         Some(("doctor", matches)) => doctor::doctor(matches, Some(&the_one(matches, files)?)),

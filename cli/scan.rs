@@ -22,6 +22,8 @@ pub(crate) fn scan(root: &Command, argv: &[OsString]) -> Scan {
     let mut words = argv.iter().skip(1).peekable();
     let mut scan = Scan::default();
     let mut known: Vec<(String, bool)> = flags(root);
+    // Whether the words after the file mean something else.
+    let mut others = false;
     // Words after a flag that is not built in: its value, or the file.
     let mut doubtful = Vec::new();
     while let Some(word) = words.next() {
@@ -46,10 +48,14 @@ pub(crate) fn scan(root: &Command, argv: &[OsString]) -> Scan {
                 return Scan { help: scan.help, ..Scan::default() };
             }
             known.extend(flags(command));
+            others = command.get_positionals().any(|arg| arg.get_id() != "file");
             scan.command = Some(command.get_name().to_owned());
         } else {
             scan.files.push(PathBuf::from(word));
         }
+    }
+    if others {
+        scan.files.truncate(1);
     }
     if scan.files.is_empty() {
         let is_pipeline = |path: &PathBuf| {
@@ -90,6 +96,7 @@ mod tests {
             ("--log debug run f.yaml", Some("run"), vec!["f.yaml"]),
             ("check a.yaml b.yaml -", Some("check"), vec!["a.yaml", "b.yaml", "-"]),
             ("run -- --odd.yaml", Some("run"), vec!["--odd.yaml"]),
+            ("show f.yaml node", Some("show"), vec!["f.yaml"]),
             ("run", Some("run"), vec![]),
             ("stages f.yaml", None, vec![]),
             ("nonsense f.yaml", None, vec![]),

@@ -60,6 +60,12 @@ pub(crate) fn measure(command: &[&str]) -> Cost {
     Cost { wall: Duration::from_secs_f64(wall), cpu, peak }
 }
 
+/// Runs a pipeline to its end and says what it cost.
+pub(crate) fn run(pipeline: &str, flags: &[&str]) -> Cost {
+    let command = [env!("CARGO_BIN_EXE_flow"), "run", pipeline, "--progress", "none"];
+    measure(&[&command, flags].concat())
+}
+
 /// The value in the middle.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);

@@ -96,6 +96,11 @@ pub struct Build<'a> {
 }
 
 impl Build<'_> {
+    /// A template that comes from elsewhere than the settings; it knows `params`, too.
+    pub fn template(&self, text: &str) -> Result<crate::expr::Template, minijinja::Error> {
+        crate::expr::with_params(self.params, || crate::expr::Template::new(text))
+    }
+
     /// A path of the file, absolute or relative to the pipeline's folder.
     pub fn path(&self, path: &str) -> PathBuf {
         self.folder.join(path)

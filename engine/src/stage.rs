@@ -223,6 +223,17 @@ pub trait Call: Send + Sync {
         1
     }
 
+    /// The named limit that each of its calls waits for by itself, so that its attempts need not.
+    fn limit(&self) -> Option<&str> {
+        None
+    }
+
+    /// What a model would be asked about a record, before it has answered anything.
+    fn questions(&self, record: &Record) -> Result<Vec<Question>, Failure> {
+        let _ = record;
+        Ok(Vec::new())
+    }
+
     /// What a plan should say of it: how many calls a record takes, and why.
     fn notes(&self) -> Vec<String> {
         Vec::new()
@@ -232,6 +243,17 @@ pub trait Call: Send + Sync {
     fn parallelism(&self) -> usize {
         8
     }
+}
+
+/// The first question of a conversation with a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// What the model is and what it is to do.
+    pub system: String,
+    /// What it is to work on.
+    pub user: String,
+    /// The JSON Schema of the answer.
+    pub schema: serde_json::Value,
 }
 
 /// What a [`Call`] may use for one attempt.

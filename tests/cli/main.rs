@@ -2,9 +2,10 @@
 
 #![expect(clippy::expect_used, reason = "a test stops at the first thing that is off")]
 
+mod annotator;
 mod check;
 mod doctor;
-#[cfg(unix)]
+mod extraction;
 mod faults;
 mod folder;
 mod help;

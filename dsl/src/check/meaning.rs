@@ -13,7 +13,10 @@ impl Checker<'_> {
     pub(super) fn meaning(&mut self, node: &Node, schema: Schema<'_>, what: &str, text: &str) {
         match schema.format() {
             Some("template") => {
+                let others = std::mem::take(&mut self.field_uses);
                 self.template(node, text, Scope::Record);
+                self.field_uses.retain(|found| !schema.gives(&found.name));
+                self.field_uses.splice(..0, others);
             }
             Some("expression") => self.expression(node, text),
             Some("model") => {

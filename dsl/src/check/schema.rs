@@ -46,6 +46,12 @@ impl<'a> Schema<'a> {
         self.word("format").and_then(Json::as_str)
     }
 
+    /// `given`: names that a template knows besides the fields of a record.
+    pub(super) fn gives(self, name: &str) -> bool {
+        let given = self.word("given").and_then(Json::as_array);
+        given.is_some_and(|given| given.iter().any(|known| known == name))
+    }
+
     /// The schema of a property.
     pub(super) fn property(self, key: &str) -> Option<Self> {
         self.word("properties").and_then(|all| all.get(key)).map(|here| self.at(here))

@@ -36,9 +36,8 @@ impl Index<'_> {
     /// Whoever is named there is read, whatever else is wrong.
     fn mark_all(&mut self, node: &Node) {
         match &node.value {
-            Value::List(items) => items.iter().for_each(|item| self.mark(item)),
             Value::Map(entries) => entries.iter().for_each(|entry| self.mark_all(&entry.value)),
-            _ => self.mark(node),
+            _ => one_or_many(node).iter().for_each(|one| self.mark(one)),
         }
     }
 
@@ -104,14 +103,20 @@ impl Checker<'_> {
             Value::Map(entries) => {
                 for entry in entries {
                     if let Some(port) = self.port(entry, draft) {
-                        self.targets(&entry.value, port, drafts, index, &mut wires);
+                        for target in one_or_many(&entry.value) {
+                            self.target(target, port, drafts, index, &mut wires);
+                        }
                     } else {
                         index.mark_all(&entry.value);
                     }
                 }
                 self.required_ports(from, draft, entries);
             }
-            _ => self.targets(&from.value, 0, drafts, index, &mut wires),
+            _ => {
+                for target in one_or_many(&from.value) {
+                    self.target(target, 0, drafts, index, &mut wires);
+                }
+            }
         }
         if !matches!(from.value.value, Value::Map(_)) {
             self.required_ports(from, draft, &[]);
@@ -192,25 +197,6 @@ impl Checker<'_> {
                     .help(format!("write `from: {{{}}}`", ports.join(", ")));
                 self.push(found);
             }
-        }
-    }
-
-    /// One name or a list of names.
-    fn targets(
-        &mut self,
-        node: &Node,
-        port: usize,
-        drafts: &[Draft<'_, '_>],
-        index: &mut Index<'_>,
-        wires: &mut Vec<Wire>,
-    ) {
-        match &node.value {
-            Value::List(items) => {
-                for item in items {
-                    self.target(item, port, drafts, index, wires);
-                }
-            }
-            _ => self.target(node, port, drafts, index, wires),
         }
     }
 
@@ -318,5 +304,13 @@ impl Checker<'_> {
                 .help(format!("read it (`from: {}`), or take the node away", draft.name()));
             self.push(found);
         }
+    }
+}
+
+/// One name, or each of a list of names.
+fn one_or_many(node: &Node) -> &[Node] {
+    match &node.value {
+        Value::List(items) => items,
+        _ => std::slice::from_ref(node),
     }
 }

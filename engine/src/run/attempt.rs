@@ -145,11 +145,12 @@ impl Attempts {
         answers: &Arc<Answers>,
     ) -> Result<(Vec<Record>, Vec<Result<Vec<Record>, Failure>>), NodeError> {
         let count = records.len();
-        let meter = Arc::new(Meter::new(
-            Arc::clone(&self.account.usage),
-            self.hints.limit.clone(),
-            attempt,
-        ));
+        let held = match &self.work {
+            Work::Call(stage) if stage.limit() == self.hints.limit.as_deref() => None,
+            _ => self.hints.limit.clone(),
+        };
+        let usage = Arc::clone(&self.account.usage);
+        let meter = Arc::new(Meter::new(usage, held.clone(), attempt));
         let late = |failure| vec![Err(failure); count];
         match &self.work {
             Work::Heavy(stage) => {
@@ -172,7 +173,7 @@ impl Attempts {
                     answers: Arc::clone(answers),
                 };
                 let call = async {
-                    let pass = match &self.hints.limit {
+                    let pass = match &held {
                         Some(limit) => self.door.enter(limit, 0, &meter).await,
                         None => Ok(None),
                     };

@@ -96,7 +96,6 @@ impl Chat {
     }
 
     /// Where its calls go, under which limit and at what price.
-    #[expect(dead_code, reason = "asked when a plan says what a run will cost")]
     pub(crate) const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }

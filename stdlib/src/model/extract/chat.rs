@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use flow_engine::prelude::*;
+use flow_engine::stage::Question;
 use futures::StreamExt as _;
 use futures::stream;
 
@@ -41,7 +42,7 @@ pub(super) struct Reading {
 }
 
 /// How a conversation begins.
-struct Question<'a> {
+struct Opening<'a> {
     part: &'a Part,
     system: Arc<str>,
     window: Range<usize>,
@@ -51,8 +52,8 @@ impl ByChat {
     async fn ask(&self, record: &Record, context: &CallContext) -> Result<Vec<Record>, Failure> {
         let text = self.input.text(record)?;
         let origin = self.input.origin(record, self.chat.name())?;
-        let questions = self.questions(record, &text)?;
-        let talks: Vec<_> = questions.iter().map(|one| self.talk(one, &text, context)).collect();
+        let openings = self.openings(record, &text)?;
+        let talks: Vec<_> = openings.iter().map(|one| self.talk(one, &text, context)).collect();
         // All are heard to the end: an answer that came is kept although another did not come.
         let heard: Vec<_> = stream::iter(talks).buffered(AT_ONCE).collect().await;
         let mut entities = Vec::with_capacity(heard.len());
@@ -68,38 +69,38 @@ impl ByChat {
     }
 
     /// What is asked about a record: each part of the schema for each window of the text.
-    fn questions(&self, record: &Record, text: &str) -> Result<Vec<Question<'_>>, Failure> {
+    fn openings(&self, record: &Record, text: &str) -> Result<Vec<Opening<'_>>, Failure> {
         let Reading { window, overlap } = self.reading;
-        let mut questions = Vec::new();
+        let mut openings = Vec::new();
         for window in windows(text, window * BYTES_PER_TOKEN, overlap * BYTES_PER_TOKEN) {
             for part in &self.parts {
                 let system = self.prompt.system(part, record)?;
-                questions.push(Question { part, system, window: window.clone() });
+                openings.push(Opening { part, system, window: window.clone() });
             }
         }
-        Ok(questions)
+        Ok(openings)
     }
 
     /// The entities of a window, with their places in the whole text.
     async fn talk(
         &self,
-        question: &Question<'_>,
+        opening: &Opening<'_>,
         text: &str,
         context: &CallContext,
     ) -> Result<Vec<Entity>, Failure> {
-        let window = &text[question.window.clone()];
-        let kinds: Vec<&Kind> = question.part.schema.kinds.iter().collect();
+        let window = &text[opening.window.clone()];
+        let kinds: Vec<&Kind> = opening.part.schema.kinds.iter().collect();
         let talk = Talk {
             chat: &self.chat,
             context,
             manners: self.manners,
             kinds: &kinds,
-            system: &question.system,
-            schema: &question.part.answer,
+            system: &opening.system,
+            schema: &opening.part.answer,
             turns: vec![Turn::User(prompt::user(window))],
         };
         let mut entities = Ground::new(window).all(talk.entities().await?);
-        let before = text[..question.window.start].chars().count();
+        let before = text[..opening.window.start].chars().count();
         for entity in &mut entities {
             entity.span = entity.span.map(|(start, end)| (start + before, end + before));
         }
@@ -133,6 +134,20 @@ impl Call for ByChat {
             results.push(self.ask(record, context).await);
         }
         results
+    }
+
+    fn limit(&self) -> Option<&str> {
+        self.chat.endpoint().limit.as_deref()
+    }
+
+    fn questions(&self, record: &Record) -> Result<Vec<Question>, Failure> {
+        let text = self.input.text(record)?;
+        let question = |opening: &Opening<'_>| Question {
+            system: opening.system.to_string(),
+            user: prompt::user(&text[opening.window.clone()]),
+            schema: opening.part.answer.clone(),
+        };
+        Ok(self.openings(record, &text)?.iter().map(question).collect())
     }
 
     fn notes(&self) -> Vec<String> {

@@ -117,6 +117,13 @@ pub(crate) struct Extract {
     /// Further instructions for a chat model; may have places for fields of the record.
     #[serde(default)]
     instructions: Option<Template>,
+    /// What a chat model is told, instead of the built-in prompt: a text, or a file that ends in
+    /// `.md`, `.txt` or `.j2`. A template that knows the fields of the record, `kinds` (each with
+    /// `name`, `description` and `fields`), `form` (the form of the answer, where the server is not
+    /// given its schema) and `instructions`. The text to read always follows.
+    #[serde(default)]
+    #[schemars(extend("given" = prompt::GIVEN))]
+    prompt: Option<Template>,
     /// How often a chat model is asked, in one conversation, until its answer can be used.
     #[serde(default = "attempts")]
     #[schemars(range(min = 1, max = 10))]
@@ -188,8 +195,7 @@ impl Config for Extract {
         let (schema, source) = schema::load(build, "schema", &self.schema)?;
         if model.provider.value != "rules" {
             let chat = Chat::new(model, build)?;
-            let template = Template::new(prompt::BUILT_IN)
-                .map_err(|error| BuildError::setting("prompt", error.to_string()))?;
+            let template = prompt::template(self.prompt.as_ref(), build)?;
             let prompt = Prompt::new(template, self.instructions, chat.sends_schema());
             return Ok(Stage::Call(Arc::new(ByChat {
                 chat,
@@ -200,9 +206,10 @@ impl Config for Extract {
                 reading: Reading { window: self.window, overlap: self.overlap },
             })));
         }
-        if self.instructions.is_some() {
+        let told = [("instructions", &self.instructions), ("prompt", &self.prompt)];
+        if let Some((setting, _)) = told.into_iter().find(|(_, template)| template.is_some()) {
             let message = format!("`{}` is `rules`, which follow none", self.model);
-            return Err(BuildError::setting("instructions", message)
+            return Err(BuildError::setting(setting, message)
                 .help("write cues into the schema, or name a chat model"));
         }
         let rules = Rules::new(schema, &source).map_err(BuildError::File)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use flow_engine::prelude::*;
 
 use super::parts::Part;
-use crate::model::schema::Kind;
+use crate::model::schema::{Kind, bytes};
 
 /// The prompt, unless the file has its own.
 pub(super) const BUILT_IN: &str = include_str!("prompt.md");
@@ -23,6 +23,29 @@ When the text holds no such entity: {\"entities\": []}";
 pub(super) const MORE: &str = "\
 Read the text once more: which entities of these kinds have you missed? Answer with those alone, in \
 the same form; when there are none: {\"entities\": []}";
+
+/// The prompt of the file, or the built-in one.
+pub(super) fn template(
+    setting: Option<&Template>,
+    build: &Build<'_>,
+) -> Result<Template, BuildError> {
+    let refuse = |message: String| BuildError::setting("prompt", message);
+    let Some(template) = setting else {
+        return build.template(BUILT_IN).map_err(|error| refuse(error.to_string()));
+    };
+    let name = template.text();
+    let is_file = [".md", ".txt", ".j2"].iter().any(|end| name.ends_with(end));
+    if !is_file || !template.is_constant() || name.contains('\n') {
+        return Ok(template.clone());
+    }
+    let text = bytes(&build.path(name))
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned()))
+        .map_err(|reason| {
+            refuse(format!("`{name}` cannot be read: {reason}"))
+                .help("paths start at the pipeline's folder")
+        })?;
+    build.template(&text).map_err(|error| refuse(format!("`{name}` is no template: {error}")))
+}
 
 /// What a model is and what it is to do: a template, with what it knows of every record.
 pub(super) struct Prompt {

@@ -46,7 +46,8 @@ fn parse(
     if diagnostics.is_empty() { Ok((node, source)) } else { Err(BuildError::File(diagnostics)) }
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+/// The bytes of a file that settings name.
+pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, String> {
     let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
     if size > MOST_BYTES {
         return Err(format!("it has {size} bytes, more than 4 MiB"));
