@@ -97,12 +97,19 @@ fn usage(nodes: &[NodeReport]) -> String {
         ("calls", Align::Right),
         ("tokens in", Align::Right),
         ("tokens out", Align::Right),
+        ("retries", Align::Right),
+        ("waited", Align::Right),
+        ("p50", Align::Right),
+        ("p95", Align::Right),
     ]);
     let mut any = false;
     for node in nodes.iter().filter(|node| node.usage.calls > 0) {
         let usage = node.usage;
         let numbers = [usage.calls, usage.input_tokens, usage.output_tokens];
-        table.row(std::iter::once(node.node.clone()).chain(numbers.map(count)));
+        let times = [node.waits.total(), node.latency.p50, node.latency.p95];
+        let row = std::iter::once(node.node.clone()).chain(numbers.map(count));
+        let row = row.chain([count(node.retries)]);
+        table.row(row.chain(times.map(number::duration)));
         any = true;
     }
     if any { table.text("  ") } else { String::new() }
@@ -196,7 +203,7 @@ fn all_failed(report: &Report) -> Option<&NodeReport> {
 mod tests {
     use std::time::Duration;
 
-    use flow_engine::report::{EdgeReport, Usage};
+    use flow_engine::report::{EdgeReport, Latency, Usage, Waits};
     use flow_engine::stage::Written;
 
     use super::*;
@@ -216,6 +223,13 @@ mod tests {
         nodes[1].usage =
             Usage { calls: 1200, input_tokens: 90_000, output_tokens: 7000, ..Usage::default() };
         nodes[1].retries = 12;
+        nodes[1].waits = Waits {
+            limit: Duration::from_secs(61),
+            backoff: Duration::from_secs(9),
+            ..Waits::default()
+        };
+        nodes[1].latency =
+            Latency { p50: Duration::from_millis(840), p95: Duration::from_millis(2300) };
         let reject = |line, path: Option<&str>, attempts| Reject {
             node: "files".to_owned(),
             id: "2a".to_owned(),

@@ -14,6 +14,7 @@ mod help;
 mod interviews;
 mod model_server;
 mod models;
+mod otlp;
 mod plan;
 mod providers;
 mod run;

@@ -12,6 +12,9 @@ use crate::stage::StageError;
 /// How long a writer waits for another run's turn.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Ends the name of a file that says that the ledger was found damaged while it was in use.
+const MARK: &str = "-damaged";
+
 /// What each version of the file adds to the one before.
 const VERSIONS: &[&str] = &["
     CREATE TABLE answers (
@@ -39,6 +42,10 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<Salvaged>), StageE
             StageError::new(format!("the folder `{}` cannot be made: {error}", folder.display()))
                 .help("Choose another one with `--state DIR`, or go without with `--state none`.")
         })?;
+    }
+    if with_end(path, MARK).exists() {
+        let (connection, salvaged) = salvage(path).map_err(|error| broke(path, &error))?;
+        return Ok((connection, Some(salvaged)));
     }
     match current(path) {
         Ok(connection) => Ok((connection, None)),
@@ -109,6 +116,7 @@ fn salvage(path: &Path) -> Result<(Connection, Salvaged), Error> {
     for end in ["-wal", "-shm"] {
         moved(with_end(path, end), with_end(&aside, end))?;
     }
+    let _ = fs::remove_file(with_end(path, MARK));
     let mut connection = current(path).map_err(|old| match old {
         Old::File(error) => error,
         Old::Newer(_) => Error::InvalidPath(path.to_owned()),
@@ -163,6 +171,8 @@ pub(super) fn broke(path: &Path, error: &(dyn std::error::Error + 'static)) -> S
             "Another program holds it; close it, or wait for it to end."
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            // Without the mark, the next run would stumble over it as this one did.
+            let _ = fs::write(with_end(path, MARK), "");
             "It is damaged; the next run puts it aside and takes over what can be read."
         }
         _ => "Check the file and the disk; what is kept is kept.",

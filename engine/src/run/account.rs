@@ -109,6 +109,8 @@ impl Account {
             kept: get(&self.kept),
             retries: get(&self.retries),
             usage: self.usage.get(),
+            waits: self.usage.waits(),
+            latency: self.usage.latency(),
             reasons: self.rejects.lock().unwrap_or_else(PoisonError::into_inner).reasons.clone(),
             busy: Duration::from_micros(get(&self.busy_micros)),
         }

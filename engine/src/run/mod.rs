@@ -102,7 +102,12 @@ struct RunningEdge {
 impl Run {
     /// Starts a plan.
     pub fn start(plan: Plan) -> Self {
-        start::start(plan)
+        start::start(plan, None)
+    }
+
+    /// Starts a plan whose limits hold for all runs that name the same folder.
+    pub fn start_sharing(plan: Plan, limits: &std::path::Path) -> Self {
+        start::start(plan, Some(limits))
     }
 
     /// A view that outlives it.

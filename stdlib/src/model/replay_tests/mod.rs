@@ -84,7 +84,7 @@ async fn ask(server: &Server, exchange: &Exchange) -> (Result<Vec<String>, Failu
         source: &SourceFile::new("test.yaml", ""),
         secrets: &Secrets::new(&[key], "."),
     };
-    let meter = Arc::new(Meter::new(Arc::new(UsageCount::default()), None));
+    let meter = Arc::new(Meter::new(Arc::new(UsageCount::default()), None, 1));
     let context = CallContext {
         door: Door::new(&[]).into(),
         attempt: 1,
