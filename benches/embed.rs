@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use model_server::{ModelServer, Reply};
 use serde_json::{Value, json};
-use support::measure;
+use support::run;
 
 const PIPELINE: &str = r#"
 flow: vectors
@@ -32,7 +32,7 @@ models:
   m: {provider: openai, model: loopback, base_url: "{{ params.url }}", price: free}
 stages:
   texts: {uses: read, with: {path: texts.jsonl}}
-  pieces: {uses: chunk, from: texts, with: {size: 1, unit: tokens, keep: [id]}}
+  pieces: {uses: chunk, from: texts, with: {size: 5, keep: [id]}}
   vectors: {uses: embed, from: pieces, with: {model: m}}
   saved: {uses: store, from: vectors, with: {to: vectors.jsonl}}
 "#;
@@ -64,10 +64,7 @@ fn main() {
             (latency(texts), Reply::json(&json!({"data": data})))
         });
         let hint = format!("stages.vectors.parallelism={parallelism}");
-        let flow = env!("CARGO_BIN_EXE_flow");
-        let (file, url) = (path("vectors.yaml"), server.url());
-        let cost =
-            measure(&[flow, "run", &file, "--progress", "none", "--url", &url, "--set", &hint]);
+        let cost = run(&path("vectors.yaml"), &["--url", &server.url(), "--set", &hint]);
         let (calls, ideal) = (server.calls(), CHUNKS.div_ceil(BATCH));
         let least = latency(BATCH).as_secs_f64()
             * f64::from(u32::try_from(ideal.div_ceil(parallelism)).expect("a small number"));

@@ -108,6 +108,7 @@ fn usage(report: &Report) -> String {
     let mut rows = callers.clone();
     rows.extend((callers.len() > 1).then_some((&all, &report.usage)));
     let mut text = used("calls of", &rows);
+    text.push_str(&times(&report.nodes));
     let models: Vec<(&String, &Usage)> = report.models.iter().collect();
     if callers.len() > 1 || models.len() > 1 {
         text.push_str(&used("answers of", &models));
@@ -115,6 +116,19 @@ fn usage(report: &Report) -> String {
         let _ = writeln!(text, "  answered by {model}");
     }
     text
+}
+
+/// How long the calls took, and how long they waited.
+fn times(nodes: &[NodeReport]) -> String {
+    let mut columns = vec![("calls of", Align::Left)];
+    columns.extend(["retries", "waited", "p50", "p95"].map(|name| (name, Align::Right)));
+    let mut table = Table::new(&columns);
+    for node in nodes.iter().filter(|node| node.usage.calls > 0) {
+        let times = [node.waits.total(), node.latency.p50, node.latency.p95];
+        let row = [node.node.clone(), count(node.retries)].into_iter();
+        table.row(row.chain(times.map(number::duration)));
+    }
+    table.text("  ")
 }
 
 fn used(of: &'static str, rows: &[(&String, &Usage)]) -> String {
@@ -219,7 +233,7 @@ mod tests {
     use std::time::Duration;
 
     use flow_engine::door::Money;
-    use flow_engine::report::EdgeReport;
+    use flow_engine::report::{EdgeReport, Latency, Waits};
     use flow_engine::stage::Written;
 
     use super::*;
@@ -245,6 +259,13 @@ mod tests {
             unpriced: 3,
         };
         nodes[1].retries = 12;
+        nodes[1].waits = Waits {
+            limit: Duration::from_secs(61),
+            backoff: Duration::from_secs(9),
+            ..Waits::default()
+        };
+        nodes[1].latency =
+            Latency { p50: Duration::from_millis(840), p95: Duration::from_millis(2300) };
         let reject = |line, path: Option<&str>, attempts| Reject {
             node: "files".to_owned(),
             id: "2a".to_owned(),

@@ -100,6 +100,12 @@ fn run() -> Command {
                 .help("Show progress on stderr: a table on a terminal, lines elsewhere"),
             path("report", "FILE").help("Write the whole report as JSON"),
             switch("json", "Print the whole report as JSON instead of the account"),
+            Arg::new("otlp")
+                .long("otlp")
+                .value_name("URL")
+                .env("OTEL_EXPORTER_OTLP_ENDPOINT")
+                .hide_env_values(true)
+                .help("Send a span for each model call to an OpenTelemetry collector, as JSON"),
         ])
 }
 

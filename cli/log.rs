@@ -2,10 +2,15 @@
 
 use std::io::Write;
 
-use tracing_subscriber::EnvFilter;
+use flow_engine::door::CALLS;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::exit::Trouble;
+use crate::otlp::{self, Export};
 use crate::screen::Screen;
 use crate::terminal;
 
@@ -32,9 +37,31 @@ impl MakeWriter<'_> for Screen {
     }
 }
 
-/// Turns logging on, when a filter is given.
-pub(crate) fn start(filter: Option<&String>, screen: &Screen) -> Result<(), Trouble> {
-    let Some(filter) = filter.filter(|filter| !filter.is_empty()) else { return Ok(()) };
+/// Turns logging on, when a filter is given, and the sending of spans, when a collector is.
+pub(crate) fn start(
+    filter: Option<&String>,
+    collector: Option<&String>,
+    screen: &Screen,
+) -> Result<Option<Export>, Trouble> {
+    let lines = filter.filter(|filter| !filter.is_empty()).map(|filter| lines(filter, screen));
+    let sent = collector.filter(|url| !url.is_empty()).map(|url| otlp::start(url));
+    let (lines, sent) = (lines.transpose()?, sent.transpose()?);
+    if lines.is_none() && sent.is_none() {
+        return Ok(None);
+    }
+    let (spans, export) = sent.unzip();
+    let calls = tracing_subscriber::filter::filter_fn(|metadata| metadata.target() == CALLS);
+    let spans = spans.map(|spans| spans.with_filter(calls));
+    tracing_subscriber::registry().with(lines).with(spans).try_init().map_err(|error| {
+        Trouble::broken(format!("cannot start logging: {error}"), "Run without `--log`.")
+    })?;
+    Ok(export)
+}
+
+fn lines<S>(filter: &str, screen: &Screen) -> Result<impl Layer<S> + use<S>, Trouble>
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+{
     let parsed = EnvFilter::builder().parse(filter).map_err(|error| {
         Trouble::wrong(
             format!("`--log {filter}` is not a filter: {error}"),
@@ -42,12 +69,6 @@ pub(crate) fn start(filter: Option<&String>, screen: &Screen) -> Result<(), Trou
              as in `info,flow_engine=debug`.",
         )
     })?;
-    tracing_subscriber::fmt()
-        .with_env_filter(parsed)
-        .with_ansi(terminal::colour())
-        .with_writer(screen.clone())
-        .try_init()
-        .map_err(|error| {
-            Trouble::broken(format!("cannot start logging: {error}"), "Run without `--log`.")
-        })
+    let lines = tracing_subscriber::fmt::layer();
+    Ok(lines.with_ansi(terminal::colour()).with_writer(screen.clone()).with_filter(parsed))
 }

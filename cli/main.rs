@@ -15,6 +15,7 @@ mod load;
 mod log;
 mod machine;
 mod number;
+mod otlp;
 mod params;
 mod plan;
 mod progress;
@@ -96,9 +97,21 @@ fn refuse(error: &clap::Error, files: Files) -> Result<Exit, Trouble> {
 
 fn dispatch(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
     let screen = Screen::default();
-    log::start(matches.get_one::<String>("log"), &screen)?;
+    let collector = match matches.subcommand() {
+        Some(("run", matches)) => matches.get_one::<String>("otlp"),
+        _ => None,
+    };
+    let export = log::start(matches.get_one::<String>("log"), collector, &screen)?;
+    let exit = command(matches, files, &screen);
+    if let Some(trouble) = export.and_then(otlp::Export::finish) {
+        terminal::err(&trouble);
+    }
+    exit
+}
+
+fn command(matches: &ArgMatches, files: Files, screen: &Screen) -> Result<Exit, Trouble> {
     match matches.subcommand() {
-        Some(("run", matches)) => run::run(matches, &the_one(matches, files)?, &screen),
+        Some(("run", matches)) => run::run(matches, &the_one(matches, files)?, screen),
         Some(("check", matches)) => check::check(matches, files),
         Some(("plan", matches)) => plan::plan(matches, &the_one(matches, files)?),
         Some(("graph", matches)) => draw::graph(matches, &the_one(matches, files)?),

@@ -110,6 +110,7 @@ fn spoken(node: &PlanNode) -> Vec<String> {
     words.extend(hints.batch_wait.map(|wait| format!("batch_wait {}", time(wait))));
     words.extend((hints.order == Order::Keep).then(|| "order keep".to_owned()));
     words.extend(hints.timeout.map(|timeout| format!("timeout {}", time(timeout))));
+    words.extend(hints.deadline.map(|deadline| format!("deadline {}", time(deadline))));
     if hints.retry > 0 {
         let (low, high) = hints.backoff;
         words.push(format!("retry {} after {}..{}", hints.retry, time(low), time(high)));
@@ -270,6 +271,7 @@ fn node_json(node: &PlanNode) -> Value {
         "buffer": hints.buffer,
         "order": if hints.order == Order::Keep { "keep" } else { "arrival" },
         "timeout_ms": hints.timeout.map(millis),
+        "deadline_ms": hints.deadline.map(millis),
         "retry": hints.retry,
         "backoff_ms": [millis(hints.backoff.0), millis(hints.backoff.1)],
         "on_error": match &hints.on_error {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 
 use clap::ArgMatches;
+use flow_engine::door::state;
 use flow_engine::plan::Plan;
 use flow_engine::report::Report;
 use flow_engine::run::Run;
@@ -103,7 +104,10 @@ enum Event {
 async fn drive(plan: Plan, word: &str, screen: &Screen) -> Result<Report, Trouble> {
     let mut display = Display::new(word, screen);
     let mut signals = Signals::new()?;
-    let run = Run::start(plan);
+    let run = match state::folder() {
+        Some(folder) => Run::start_sharing(plan, &folder),
+        None => Run::start(plan),
+    };
     let watch = run.watch();
     let mut end = pin!(run.finish());
     let mut ticks = tokio::time::interval(display.period());

@@ -84,6 +84,8 @@ pub struct Hints {
     pub order: Option<Spanned<Order>>,
     /// Time for one attempt.
     pub timeout: Option<Spanned<Duration>>,
+    /// Time for all attempts of a record and the waits between them.
+    pub deadline: Option<Spanned<Duration>>,
     /// Attempts after the first.
     pub retry: Option<Spanned<u32>>,
     /// Shortest and longest wait between attempts.

@@ -4,6 +4,7 @@
 pub mod door;
 pub mod expr;
 pub mod json;
+pub mod ledger;
 pub mod plan;
 pub mod preview;
 pub mod record;

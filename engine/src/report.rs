@@ -102,6 +102,10 @@ pub struct NodeReport {
     pub usage: Usage,
     /// The same by model, of the calls that were answered.
     pub models: BTreeMap<String, Usage>,
+    /// How long its calls waited, added up, and for what.
+    pub waits: Waits,
+    /// How long its answered calls took.
+    pub latency: Latency,
     /// Rejects by reason, the first ten that came up; the rest under `other reasons`.
     pub reasons: BTreeMap<String, u64>,
     /// Time that the node's work took, added up over everything in flight.
@@ -160,6 +164,37 @@ impl std::iter::Sum for Usage {
         usages.for_each(|usage| sum += usage);
         sum
     }
+}
+
+/// How long calls waited, added up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Waits {
+    /// For their turn under a named limit.
+    pub limit: Duration,
+    /// Because the server asked for patience.
+    pub patience: Duration,
+    /// So as not to overload a server that says nothing of what it can take.
+    pub gate: Duration,
+    /// For calls in flight, which may leave something of a budget.
+    pub budget: Duration,
+    /// Between two attempts.
+    pub backoff: Duration,
+}
+
+impl Waits {
+    /// All of them together.
+    pub fn total(&self) -> Duration {
+        self.limit + self.patience + self.gate + self.budget + self.backoff
+    }
+}
+
+/// How long calls took from going out to the last byte of the answer, to within a tenth.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Latency {
+    /// Half of the calls were faster.
+    pub p50: Duration,
+    /// One call in twenty was slower.
+    pub p95: Duration,
 }
 
 /// The account of an edge: `sent = received + unread`.

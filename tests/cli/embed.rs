@@ -10,12 +10,12 @@ use crate::model_server::{ModelServer, Reply};
 const PIPELINE: &str = r#"flow: vectors
 params:
   url: {type: string}
-  size: {type: integer, default: 1}
+  size: {type: integer, default: 5}
 models:
   m: {provider: openai, model: loopback, base_url: "{{ params.url }}", price: {input: 1}}
 stages:
   texts: {uses: read, with: {path: texts.jsonl}}
-  pieces: {uses: chunk, from: texts, with: {size: "{{ params.size }}", unit: tokens, keep: [id]}}
+  pieces: {uses: chunk, from: texts, order: keep, with: {size: "{{ params.size }}", keep: [id]}}
   vectors:
     uses: embed
     from: pieces
@@ -66,7 +66,7 @@ fn lines(folder: &Folder, file: &str) -> Vec<Value> {
 #[test]
 fn chunks_of_many_documents_share_calls() {
     let server = ModelServer::start(|_, body| (Duration::ZERO, vectors(body)));
-    // A token of text is a chunk: 20,000 of them in 1,000 documents.
+    // Each word is a chunk: 20,000 of them in 1,000 documents.
     let text = "one two three four five six seven eight nine ten ".repeat(2);
     let rows: Vec<Value> = (0..1000).map(|id| json!({"id": id, "text": text})).collect();
     let (folder, answer, usage) = run(&server, &rows, "");

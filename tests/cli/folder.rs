@@ -90,6 +90,7 @@ impl Folder {
         for name in ["FLOW_LOG", "NO_COLOR", "CLICOLOR_FORCE"] {
             command.env_remove(name);
         }
+        command.env("FLOW_STATE", self.path(".state"));
         command
     }
 

@@ -15,6 +15,7 @@ mod interviews;
 mod model_server;
 mod models;
 mod money;
+mod otlp;
 mod plan;
 mod providers;
 mod run;

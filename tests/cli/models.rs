@@ -1,6 +1,7 @@
 //! A model on loopback that speaks the OpenAI chat wire format: retries, patience, limits, tokens,
 //! and every fault with a message that says what happened.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -76,6 +77,12 @@ fn answers_become_entities_and_tokens_are_counted() {
     assert_eq!((&usage["calls"], &usage["input_tokens"]), (&json!(12), &json!(1200)));
     assert!(usage["output_tokens"].as_u64() > Some(0), "{usage}");
     assert!(answer.out.contains("tokens"), "{}", answer.out);
+    let [waits, latency] = ["waits", "latency"].map(|name| &node(&report, "people")[name]);
+    let nanos = |time: &Value| time["secs"].as_u64().zip(time["nanos"].as_u64());
+    assert!(nanos(&waits["limit"]) > Some((0, 0)), "{waits}");
+    assert_eq!(nanos(&waits["gate"]), Some((0, 0)), "{waits}");
+    assert!(nanos(&latency["p50"]) >= Some((0, 25_000_000)), "{latency}");
+    assert!(nanos(&latency["p95"]) >= nanos(&latency["p50"]), "{latency}");
     // The limit allows three at once, although the node would have eight.
     assert_eq!(server.most_at_once(), 3);
 }
@@ -102,6 +109,48 @@ fn a_shared_limit_is_not_passed() {
     let (_, answer, _) = ask(&server, 10, "--set limits.loopback.requests=2/s");
     assert_eq!((answer.code, server.calls()), (0, 10), "{}", answer.err);
     assert!(start.elapsed() >= Duration::from_secs(4), "{:?}", start.elapsed());
+}
+
+#[test]
+fn two_runs_that_name_the_same_limit_share_it() {
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&times);
+    let server = ModelServer::start(move |_, _| {
+        seen.lock().expect("no panic").push(Instant::now());
+        (Duration::ZERO, Reply::content(&found()))
+    });
+    let state = Folder::new();
+    let run = || {
+        let folder = Folder::new();
+        folder.file("asked.yaml", PIPELINE);
+        let rows: Vec<String> =
+            (0..100).map(|id| json!({"text": format!("Ada came in {id}.")}).to_string()).collect();
+        folder.file("texts.jsonl", rows.join("\n"));
+        let line =
+            format!("run asked.yaml --set limits.loopback.requests=40/s --url {}", server.url());
+        let mut command = folder.command(&line);
+        command.env("LOOPBACK_KEY", "s3cret-key").env("FLOW_STATE", state.path("limits"));
+        answer(command.timeout(Duration::from_mins(1)))
+    };
+    let (one, other) = std::thread::scope(|scope| {
+        let one = scope.spawn(run);
+        let other = run();
+        (one.join().expect("no panic"), other)
+    });
+    assert_eq!((one.code, other.code), (0, 0), "{}{}", one.err, other.err);
+    let times = times.lock().expect("no panic");
+    assert_eq!(times.len(), 200);
+    let most = times
+        .iter()
+        .map(|first| {
+            let end = *first + Duration::from_secs(1);
+            times.iter().filter(|time| **time >= *first && **time < end).count()
+        })
+        .max();
+    // Each alone would have made 40 in every second; the wire shifts a few.
+    assert!(most <= Some(50), "{most:?} in a second");
+    let took = times[199] - times[0];
+    assert!((4..12).contains(&took.as_secs()), "{took:?}");
 }
 
 #[test]

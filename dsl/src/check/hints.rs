@@ -66,6 +66,9 @@ impl Checker<'_> {
                 hints.order = self.choice(node, &what, &orders).map(|v| Spanned::new(v, span));
             }
             "timeout" => hints.timeout = self.duration(node, &what).map(|v| Spanned::new(v, span)),
+            "deadline" => {
+                hints.deadline = self.duration(node, &what).map(|v| Spanned::new(v, span));
+            }
             "retry" => hints.retry = self.whole(node, &what, 0).map(|v| Spanned::new(v, span)),
             "backoff" => {
                 let read = |text: &str| {
@@ -185,6 +188,7 @@ pub(super) fn completed(own: Hints, defaults: &Hints) -> Hints {
         buffer: own.buffer.or(defaults.buffer),
         order: own.order.or(defaults.order),
         timeout: own.timeout.or(defaults.timeout),
+        deadline: own.deadline.or(defaults.deadline),
         retry: own.retry.or(defaults.retry),
         backoff: own.backoff.or(defaults.backoff),
         on_error: own.on_error.or(defaults.on_error),

@@ -17,6 +17,7 @@ impl Checker<'_> {
             ("buffer", hints.buffer.is_some()),
             ("order", hints.order.is_some()),
             ("timeout", hints.timeout.is_some()),
+            ("deadline", hints.deadline.is_some()),
             ("retry", hints.retry.is_some()),
             ("backoff", hints.backoff.is_some()),
             ("limit", hints.limit.is_some()),
@@ -74,7 +75,9 @@ fn why_idle(hint: &str, shape: Shape, work: Work) -> Option<&'static str> {
         "batch_size" if !tries && !sink => Some("it forms no batches"),
         "batch_wait" if tries && !calls => Some("it does not wait for a batch to fill"),
         "batch_wait" if !calls && !sink => Some("it forms no batches"),
-        "timeout" | "retry" | "backoff" | "on_retry" if !tries => Some("it makes no attempts"),
+        "timeout" | "deadline" | "retry" | "backoff" | "on_retry" if !tries => {
+            Some("it makes no attempts")
+        }
         "limit" | "budget" if !calls => Some("it makes no calls"),
         _ => None,
     }

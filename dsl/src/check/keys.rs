@@ -28,6 +28,7 @@ pub(super) const HINTS: &[&str] = &[
     "buffer",
     "order",
     "timeout",
+    "deadline",
     "retry",
     "backoff",
     "on_retry",

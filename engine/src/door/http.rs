@@ -3,17 +3,18 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::budget::Hold;
-use super::{Door, Endpoint, Key, Meter, Money, Tokens};
+use super::fault::Fault;
+use super::gate::Sign;
+use super::lane::Lane;
+use super::span::CallSpan;
+use super::{Cause, Door, Endpoint, Meter, Money, Tokens, quota};
 use crate::stage::{Failure, FailureKind};
 
-/// The longest answer that is read.
+/// The longest answer that is read, unpacked.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
-/// Characters of a server's own words that go into a message.
-const WORDS: usize = 300;
-/// The longest patience that a server may ask for.
-const MOST_PATIENCE: Duration = Duration::from_hours(1);
 
 /// A call to a model.
 #[derive(Debug)]
@@ -30,51 +31,75 @@ pub struct Request<'a> {
     pub used: fn(&Value) -> Tokens,
 }
 
+/// What came of a call.
+struct Answer {
+    json: Result<Value, Fault>,
+    /// The server wants everybody to wait.
+    patience: Option<Duration>,
+    /// The call never arrived, or was refused, and costs nothing.
+    free: bool,
+}
+
 impl Door {
     /// Posts JSON and reads the whole answer, JSON too.
     ///
-    /// Waits for the named limit first. Connection errors, 408, 425, 429 and 5xx are transient
-    /// (with the patience that `Retry-After` asks for, which holds back all calls under the same
-    /// limit); 401, 403 and a wrong address are fatal; any other status means a bad record.
+    /// Waits for the gate and the limit of the endpoint first. Connection errors, 408, 425, 429 and
+    /// 5xx are transient; 401, 403 and a wrong address are fatal; any other status means a bad
+    /// record. The patience that a server asks for holds back all calls under the same limit.
     pub async fn post_json(&self, request: Request<'_>, meter: &Meter) -> Result<Value, Failure> {
         let endpoint = request.endpoint;
+        let lane = self.lane(endpoint)?;
         let mut hold = self.hold(&request, meter).await?;
-        let pass = match endpoint.limit.as_deref() {
-            Some(limit) if !meter.holds(limit) => {
-                let estimate = request.estimate;
-                self.enter(limit, estimate.input + estimate.output, meter).await?
-            }
-            _ => None,
+        let span = CallSpan::new(endpoint, &lane.url, meter);
+        let start = Instant::now();
+        let place = match &lane.gate {
+            Some(gate) => Some(self.unless_closing(gate.enter(meter)).await?),
+            None => None,
         };
+        let estimate = request.estimate.input + request.estimate.output;
+        let pass = if endpoint.limit.as_deref().is_some_and(|limit| meter.holds(limit)) {
+            None
+        } else {
+            Some(self.unless_closing(lane.limiter.enter(estimate, meter)).await?)
+        };
+        span.out(start.elapsed());
+        let place = place.map(super::gate::Through::begin);
         meter.call();
+        let start = Instant::now();
         hold.iter_mut().for_each(Hold::sent);
-        let result = self.exchange(endpoint, request.body, &mut hold).await;
-        match &result {
-            Ok(answer) => {
-                let tokens = (request.used)(answer);
-                meter.used(endpoint, tokens);
-                // A server that does not say what it used may have used all.
-                if let (Some(hold), Some(price)) = (&mut hold, endpoint.price)
-                    && tokens != Tokens::default()
-                {
-                    hold.settle(price.of(tokens));
-                }
-                if let Some(pass) = &pass {
-                    pass.settle(tokens.input + tokens.output);
-                }
-            }
-            Err(failure) => {
-                if let (Some(pass), Some(patience)) = (&pass, failure.retry_after)
-                    && !patience.is_zero()
-                {
-                    pass.pause(patience);
-                }
-            }
+        let answer = self.exchange(&lane, &request, &span).await;
+        if let Some(hold) = hold.as_mut().filter(|_| answer.free) {
+            hold.settle(Money::ZERO);
         }
-        result.map_err(|failure| match &endpoint.key {
-            Some(key) => Failure { reason: key.secret().hide(&failure.reason), ..failure },
-            None => failure,
-        })
+        if let Some(patience) = answer.patience {
+            lane.limiter.pause(patience);
+        }
+        let sign = answer.json.as_ref().map_or_else(|fault| fault.sign, |_| Sign::Good);
+        if let Some(place) = place {
+            place.end(sign);
+        }
+        let json = match answer.json {
+            Ok(json) => json,
+            Err(fault) => {
+                span.failed(fault.class);
+                return Err(failed(&lane, endpoint, fault, answer.patience));
+            }
+        };
+        meter.answered(start.elapsed());
+        let tokens = (request.used)(&json);
+        meter.used(endpoint, tokens);
+        // A server that does not say what it used may have used all.
+        if let (Some(hold), Some(price)) = (&mut hold, endpoint.price)
+            && tokens != Tokens::default()
+        {
+            hold.settle(price.of(tokens));
+        }
+        match pass {
+            Some(pass) => pass.settle(tokens.input + tokens.output),
+            None => lane.limiter.take(tokens.input + tokens.output),
+        }
+        span.used(tokens);
+        Ok(json)
     }
 
     /// Sets aside what a call can cost at most, if a budget wants it. A token has a byte at least.
@@ -94,77 +119,66 @@ impl Door {
         };
         let input = request.body.to_string().len() as u64;
         let most = price.of(Tokens { input, cached: 0, output });
-        let _waiting = meter.wait();
-        let mut closing = self.closing.subscribe();
-        tokio::select! {
-            biased;
-            // The sender lives in the door, so that the wait cannot fail.
-            _ = closing.wait_for(|closing| *closing) => Err(Failure::ended()),
-            hold = self.purse.hold(meter.node(), most) => hold.map(Some),
-        }
+        let _waiting = meter.wait(Cause::Budget);
+        self.unless_closing(self.purse.hold(meter.node(), most)).await?.map(Some)
     }
 
     /// Asks a server for anything at all, within five seconds: the status that it answers with, to
     /// tell that it is there.
     pub async fn reach(&self, url: &str) -> Result<u16, Failure> {
         let call = self.client()?.get(url).timeout(Duration::from_secs(5)).send();
-        let answer = call.await.map_err(|error| unreached(url, &error))?;
+        let answer = call.await.map_err(|error| Fault::of(&error).at(url))?;
         Ok(answer.status().as_u16())
     }
 
-    /// Sends a call and reads its answer. One that never arrived, or was refused, costs nothing.
-    async fn exchange(
-        &self,
-        endpoint: &Endpoint,
-        body: &Value,
-        hold: &mut Option<Hold<'_>>,
-    ) -> Result<Value, Failure> {
-        let mut free = || hold.iter_mut().for_each(|hold| hold.settle(Money::ZERO));
-        let url = endpoint.url.as_str();
-        let mut call = self.client()?.post(url).json(body);
-        for (name, value) in &endpoint.headers {
-            call = call.header(*name, value);
+    /// Hands JSON to a server that gives nothing back, within five seconds: once, and without the
+    /// span that a call to a model has.
+    pub async fn deliver(&self, url: &str, body: &Value) -> Result<(), Failure> {
+        let call = self.client()?.post(url).json(body).timeout(Duration::from_secs(5)).send();
+        let mut answer = call.await.map_err(|error| Fault::of(&error).at(url))?;
+        let status = answer.status().as_u16();
+        let body = read(&mut answer).await.map_err(|fault| fault.at(url))?;
+        match status {
+            200..300 => Ok(()),
+            _ => Err(Fault::refused(status, None, &body).at(url)),
         }
-        call = match &endpoint.key {
-            Some(Key::Bearer(secret)) => call.bearer_auth(secret.expose()),
-            Some(Key::Header(name, secret)) => call.header(*name, secret.expose()),
-            None => call,
-        };
-        let mut response = call.send().await.map_err(|error| {
-            if error.is_connect() || error.is_builder() {
-                free();
-            }
-            unreached(url, &error)
-        })?;
-        let status = response.status().as_u16();
-        if !(200..300).contains(&status) {
-            free();
-        }
-        let patience = retry_after(response.headers());
-        let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(|error| {
-            Failure::transient(format!("{url}: the answer broke off: {}", innermost(&error)))
-        })? {
-            if body.len() + piece.len() > MOST_BYTES {
-                return Err(Failure::bad(format!(
-                    "{url}: the answer is longer than {MOST_BYTES} bytes"
-                )));
-            }
-            body.extend_from_slice(&piece);
-        }
-        if let Some(key) = &endpoint.key {
-            body = key.secret().hide_bytes(body);
-        }
-        if !(200..300).contains(&status) {
-            return Err(refused(url, status, patience, &body));
-        }
-        serde_json::from_slice(&body).map_err(|_| {
-            let words = words_of(&body);
-            Failure::transient(format!("{url}: the answer is not JSON{words}"))
-        })
     }
 
-    fn client(&self) -> Result<&reqwest::Client, Failure> {
+    async fn exchange(&self, lane: &Lane, request: &Request<'_>, span: &CallSpan) -> Answer {
+        let failed = |fault, patience, free| Answer { json: Err(fault), patience, free };
+        let sent = match self.client() {
+            Ok(client) => client.execute(lane.request(request.body.to_string().into_bytes())).await,
+            Err(failure) => return failed(Fault::no_client(failure), None, true),
+        };
+        let mut response = match sent {
+            Ok(response) => response,
+            Err(error) => {
+                let free = error.is_connect() || error.is_builder();
+                return failed(Fault::of(&error), None, free);
+            }
+        };
+        let status = response.status().as_u16();
+        span.status(status);
+        let refused = !(200..300).contains(&status);
+        let patience =
+            quota::patience(response.headers(), status, request.estimate, SystemTime::now());
+        let mut body = match read(&mut response).await {
+            Ok(body) => body,
+            Err(fault) => return failed(fault, patience, refused),
+        };
+        if let Some(key) = &request.endpoint.key {
+            body = key.secret().hide_bytes(body);
+        }
+        if refused {
+            let location = response.headers().get(reqwest::header::LOCATION);
+            let location = location.and_then(|location| location.to_str().ok());
+            return failed(Fault::refused(status, location, &body), patience, true);
+        }
+        let json = serde_json::from_slice(&body).map_err(|error| Fault::not_json(&body, &error));
+        Answer { json, patience, free: false }
+    }
+
+    pub(super) fn client(&self) -> Result<&reqwest::Client, Failure> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
@@ -175,120 +189,34 @@ impl Door {
             .connect_timeout(Duration::from_secs(10))
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map_err(|error| Failure::fatal(format!("no HTTP client: {}", innermost(&error))))?;
+            .map_err(|error| Failure::fatal(format!("no HTTP client: {error}")))?;
         Ok(self.client.get_or_init(|| client))
     }
 }
 
-fn unreached(url: &str, error: &reqwest::Error) -> Failure {
-    let reason = format!("{url}: {}", innermost(error));
-    if error.is_builder() { Failure::fatal(reason) } else { Failure::transient(reason) }
-}
-
-/// The last cause says what happened; those around it only where.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
+fn failed(lane: &Lane, endpoint: &Endpoint, fault: Fault, patience: Option<Duration>) -> Failure {
+    let mut failure = fault.at(&lane.url);
+    if failure.kind == FailureKind::Transient {
+        failure.retry_after = patience;
     }
-    cause.to_string()
-}
-
-fn refused(url: &str, status: u16, retry_after: Option<Duration>, body: &[u8]) -> Failure {
-    let kind = match status {
-        401 | 403 | 404 | 300..=399 => FailureKind::Fatal,
-        408 | 425 | 429 | 500..=599 => FailureKind::Transient,
-        _ => FailureKind::Bad,
-    };
-    let words = words_of(body);
-    let meaning = match status {
-        401 | 403 => " (the key is refused)",
-        404 => " (no such address or model)",
-        429 => " (over the server's limit)",
-        300..=399 => " (the server sends elsewhere; use the address that it means)",
-        _ => "",
-    };
-    let reason = format!("{url}: HTTP {status}{meaning}{words}");
-    let retry_after = retry_after.filter(|_| kind == FailureKind::Transient);
-    Failure { reason, kind, retry_after, answer: None }
-}
-
-/// The server's own words: the `message` of a JSON error, or the beginning of the body.
-fn words_of(body: &[u8]) -> String {
-    let json: Option<Value> = serde_json::from_slice(body).ok();
-    let message = json.as_ref().and_then(|json| {
-        let error = json.get("error").unwrap_or(json);
-        error.get("message").unwrap_or(error).as_str()
-    });
-    let text = message.map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned);
-    let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if words.is_empty() {
-        return String::new();
+    if let Some(key) = &endpoint.key {
+        failure.reason = key.secret().hide(&failure.reason);
     }
-    let cut: String = words.chars().take(WORDS).collect();
-    format!(": {cut}")
+    failure
 }
 
-/// `Retry-After` in both its forms, seconds and a date.
-fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
-    let text = headers.get(reqwest::header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let patience = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-        Err(_) => httpdate::parse_http_date(text)
-            .ok()?
-            .duration_since(SystemTime::now())
-            .unwrap_or(Duration::ZERO),
-    };
-    Some(patience.min(MOST_PATIENCE))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_says_what_can_be_done() {
-        for (status, body, kind, reason) in [
-            (
-                401,
-                r#"{"error": {"message": "bad key"}}"#,
-                FailureKind::Fatal,
-                "u: HTTP 401 (the key is refused): bad key",
-            ),
-            (429, "", FailureKind::Transient, "u: HTTP 429 (over the server's limit)"),
-            (
-                503,
-                "<html>\n  busy</html>",
-                FailureKind::Transient,
-                "u: HTTP 503: <html> busy</html>",
-            ),
-            (400, r#"{"error": "too long"}"#, FailureKind::Bad, "u: HTTP 400: too long"),
-            (
-                302,
-                "",
-                FailureKind::Fatal,
-                "u: HTTP 302 (the server sends elsewhere; use the address that it means)",
-            ),
-        ] {
-            let failure = refused("u", status, Some(Duration::from_secs(1)), body.as_bytes());
-            assert_eq!((failure.kind, failure.reason.as_str()), (kind, reason));
-            assert_eq!(failure.retry_after.is_some(), kind == FailureKind::Transient);
+/// Reads a body to its end, but never more than so much, unpacked.
+async fn read(response: &mut reqwest::Response) -> Result<Vec<u8>, Fault> {
+    let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
+    if announced.is_some_and(|length| length > MOST_BYTES) {
+        return Err(Fault::too_long(MOST_BYTES));
+    }
+    let mut body = Vec::with_capacity(announced.unwrap_or_default());
+    while let Some(piece) = response.chunk().await.map_err(|error| Fault::of(&error))? {
+        if body.len() + piece.len() > MOST_BYTES {
+            return Err(Fault::too_long(MOST_BYTES));
         }
+        body.extend_from_slice(&piece);
     }
-
-    #[test]
-    fn retry_after_has_two_forms() {
-        let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(90));
-        for (text, low, high) in
-            [("7", 7, 7), ("0.5", 0, 1), (date.as_str(), 85, 90), ("99999", 3600, 3600)]
-        {
-            let mut headers = reqwest::header::HeaderMap::new();
-            headers.insert("retry-after", text.parse().unwrap());
-            let seconds = retry_after(&headers).unwrap().as_secs();
-            assert!((low..=high).contains(&seconds), "{text}: {seconds}");
-        }
-        let mut headers = reqwest::header::HeaderMap::new();
-        headers.insert("retry-after", "soon".parse().unwrap());
-        assert_eq!(retry_after(&headers), None);
-    }
+    Ok(body)
 }

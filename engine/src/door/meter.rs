@@ -1,4 +1,4 @@
-//! What calls use, and how long an attempt has waited for limits.
+//! What calls use, how long they take, and how long they wait and for what.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,8 +7,24 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::latency::Histogram;
 use super::{Endpoint, Money, Tokens};
-use crate::report::Usage;
+use crate::report::{Latency, Usage, Waits};
+
+/// What a call waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Its turn under a limit.
+    Limit,
+    /// The server, which asked for patience.
+    Patience,
+    /// The gate before a server that says nothing of what it can take.
+    Gate,
+    /// What calls in flight may leave of a budget.
+    Budget,
+    /// The time between two attempts.
+    Backoff,
+}
 
 /// Counts what the calls of one node use.
 #[derive(Debug, Default)]
@@ -20,9 +36,37 @@ pub struct UsageCount {
     cost: AtomicU64,
     unpriced: AtomicU64,
     models: Mutex<BTreeMap<String, Usage>>,
+    /// By cause, in microseconds.
+    waits: [AtomicU64; 5],
+    latency: Histogram,
 }
 
 impl UsageCount {
+    /// How long the calls have waited so far, and for what.
+    pub fn waits(&self) -> Waits {
+        let get = |cause: Cause| {
+            Duration::from_micros(self.waits[cause as usize].load(Ordering::Relaxed))
+        };
+        Waits {
+            limit: get(Cause::Limit),
+            patience: get(Cause::Patience),
+            gate: get(Cause::Gate),
+            budget: get(Cause::Budget),
+            backoff: get(Cause::Backoff),
+        }
+    }
+
+    /// How long the calls took that were answered so far.
+    pub fn latency(&self) -> Latency {
+        self.latency.get()
+    }
+
+    /// Counts a wait.
+    pub(crate) fn waited(&self, cause: Cause, wait: Duration) {
+        let micros = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+        self.waits[cause as usize].fetch_add(micros, Ordering::Relaxed);
+    }
+
     /// What answered calls used so far, by model.
     pub fn models(&self) -> BTreeMap<String, Usage> {
         self.models.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -62,6 +106,8 @@ pub struct Meter {
     line: Mutex<Line>,
     /// The limit that the attempt as a whole has passed, so that its calls need not.
     held: Option<String>,
+    /// The attempt, from 1.
+    attempt: u32,
 }
 
 #[derive(Debug, Default)]
@@ -74,8 +120,8 @@ struct Line {
 impl Meter {
     /// A meter for an attempt of the node that counts here, and the limit that the attempt passes
     /// before it begins.
-    pub fn new(usage: Arc<UsageCount>, held: Option<String>) -> Self {
-        Self { usage, node: Arc::default(), line: Mutex::default(), held }
+    pub fn new(usage: Arc<UsageCount>, held: Option<String>, attempt: u32) -> Self {
+        Self { usage, node: Arc::default(), line: Mutex::default(), held, attempt }
     }
 
     /// A meter for an attempt of this node.
@@ -89,6 +135,11 @@ impl Meter {
         &self.node
     }
 
+    /// The attempt, from 1.
+    pub(crate) const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
     /// Whether the attempt as a whole has passed this limit.
     pub(crate) fn holds(&self, limit: &str) -> bool {
         self.held.as_deref() == Some(limit)
@@ -97,6 +148,11 @@ impl Meter {
     /// Counts a call that goes out.
     pub(crate) fn call(&self) {
         self.usage.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts how long an answer took.
+    pub(crate) fn answered(&self, latency: Duration) {
+        self.usage.latency.add(latency);
     }
 
     /// Counts what a call used, by the server's own count.
@@ -132,25 +188,32 @@ impl Meter {
     }
 
     /// Stands in line until the guard is dropped. Calls of one attempt that wait at the same time
-    /// count once.
-    pub(crate) fn wait(&self) -> Waiting<'_> {
+    /// count once for its deadline, and each for itself among the waits.
+    pub(crate) fn wait(&self, cause: Cause) -> Waiting<'_> {
+        let now = Instant::now();
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         line.waiting += 1;
-        line.since.get_or_insert_with(Instant::now);
-        Waiting(self)
+        line.since.get_or_insert(now);
+        Waiting { meter: self, cause, since: now }
     }
 }
 
-pub(crate) struct Waiting<'a>(&'a Meter);
+pub(crate) struct Waiting<'a> {
+    meter: &'a Meter,
+    cause: Cause,
+    since: Instant,
+}
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut line = self.0.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        self.meter.usage.waited(self.cause, now - self.since);
+        let mut line = self.meter.line.lock().unwrap_or_else(PoisonError::into_inner);
         line.waiting -= 1;
         if line.waiting == 0
             && let Some(since) = line.since.take()
         {
-            line.waited += since.elapsed();
+            line.waited += now - since;
         }
     }
 }

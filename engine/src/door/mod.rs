@@ -5,15 +5,24 @@
 mod budget;
 mod day;
 mod endpoint;
+mod fault;
+mod gate;
 mod http;
+mod lane;
+mod latency;
 mod limit;
 mod meter;
 mod price;
+mod quota;
 mod secret;
+mod span;
 pub mod state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use flow_dsl::pipeline::Limit;
 use tokio::sync::watch;
@@ -22,18 +31,22 @@ pub use budget::Budgets;
 pub use day::Day;
 pub use endpoint::{Endpoint, Key, Operation, Tokens};
 pub use http::Request;
+pub(crate) use meter::Cause;
 pub use meter::{Meter, UsageCount};
 pub use price::{Money, Price};
 pub use secret::{Secret, Secrets, UnsetSecret};
+pub use span::CALLS;
 
 use crate::stage::Failure;
 use budget::Purse;
+use lane::Lanes;
 use limit::Limiter;
 
 /// The door, with the limits that all nodes of a run share.
 #[derive(Debug)]
 pub struct Door {
-    limits: HashMap<String, Limiter>,
+    limits: HashMap<String, Arc<Limiter>>,
+    lanes: Lanes,
     purse: Purse,
     closing: watch::Sender<bool>,
     client: OnceLock<reqwest::Client>,
@@ -42,10 +55,22 @@ pub struct Door {
 impl Door {
     /// A door with these limits.
     pub fn new(limits: &[Limit]) -> Self {
-        let limits =
-            limits.iter().map(|limit| (limit.name.value.clone(), Limiter::new(limit))).collect();
-        let purse = Purse::new(Budgets::default());
-        Self { limits, purse, closing: watch::Sender::new(false), client: OnceLock::new() }
+        Self::shared(limits, None)
+    }
+
+    /// A door whose limits hold for all runs that name the same folder.
+    pub fn shared(limits: &[Limit], folder: Option<&Path>) -> Self {
+        let limits = limits
+            .iter()
+            .map(|limit| (limit.name.value.clone(), Arc::new(Limiter::new(limit, folder))))
+            .collect();
+        Self {
+            limits,
+            lanes: Lanes::default(),
+            purse: Purse::new(Budgets::default()),
+            closing: watch::Sender::new(false),
+            client: OnceLock::new(),
+        }
     }
 
     /// The same door, whose calls keep to budgets.
@@ -69,13 +94,17 @@ impl Door {
         meter: &Meter,
     ) -> Result<Option<limit::Pass<'_>>, Failure> {
         let Some(limiter) = self.limits.get(limit) else { return Ok(None) };
-        let _waiting = meter.wait();
+        self.unless_closing(limiter.enter(tokens, meter)).await.map(Some)
+    }
+
+    /// Stands in line, unless the run ends meanwhile.
+    async fn unless_closing<T>(&self, line: impl Future<Output = T>) -> Result<T, Failure> {
         let mut closing = self.closing.subscribe();
         tokio::select! {
             biased;
             // The sender lives in the door, so that the wait cannot fail.
             _ = closing.wait_for(|closing| *closing) => Err(Failure::ended()),
-            pass = limiter.enter(tokens) => Ok(Some(pass)),
+            through = line => Ok(through),
         }
     }
 }

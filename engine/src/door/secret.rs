@@ -31,20 +31,18 @@ impl Secret {
     /// What a server sent without the secret in it, wherever the server repeats it.
     pub(crate) fn hide_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
         let (secret, length) = (self.0.as_bytes(), self.0.len());
-        if length == 0 || !bytes.windows(length).any(|window| window == secret) {
+        let mut found = memchr::memmem::find_iter(&bytes, secret).peekable();
+        if length == 0 || found.peek().is_none() {
+            drop(found);
             return bytes;
         }
-        let mut hidden = Vec::with_capacity(bytes.len());
-        let mut rest = bytes.as_slice();
-        while let Some((first, behind)) = rest.split_first() {
-            if rest.starts_with(secret) {
-                hidden.extend_from_slice(b"***");
-                rest = &rest[length..];
-            } else {
-                hidden.push(*first);
-                rest = behind;
-            }
+        let (mut hidden, mut from) = (Vec::with_capacity(bytes.len()), 0);
+        for at in found {
+            hidden.extend_from_slice(&bytes[from..at]);
+            hidden.extend_from_slice(b"***");
+            from = at + length;
         }
+        hidden.extend_from_slice(&bytes[from..]);
         hidden
     }
 }

@@ -66,6 +66,7 @@ pub(super) fn resolve(
         joins: hints.buffer.is_none() && !(sink && hints.batch_wait.is_some()),
         order: value(hints.order.as_ref()).filter(|_| tries).unwrap_or(Order::Arrival),
         timeout: timeout.filter(|_| tries),
+        deadline: value(hints.deadline.as_ref()).filter(|_| tries),
         retry: if tries { value(hints.retry.as_ref()).unwrap_or(RETRY) } else { 0 },
         backoff: value(hints.backoff.as_ref()).unwrap_or(BACKOFF),
         // What a sink could not write has nowhere to be passed on to.

@@ -89,6 +89,8 @@ pub struct Resolved {
     pub order: Order,
     /// Time for one attempt.
     pub timeout: Option<Duration>,
+    /// Time for all attempts of a record and the waits between them.
+    pub deadline: Option<Duration>,
     /// Attempts after the first.
     pub retry: u32,
     /// Shortest and longest wait between attempts.

@@ -110,6 +110,8 @@ impl Account {
             retries: get(&self.retries),
             usage: self.usage.get(),
             models: self.usage.models(),
+            waits: self.usage.waits(),
+            latency: self.usage.latency(),
             reasons: self.rejects.lock().unwrap_or_else(PoisonError::into_inner).reasons.clone(),
             busy: Duration::from_micros(get(&self.busy_micros)),
         }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::account::Account;
 use super::control::{Control, State};
 use super::node::{NodeError, blocking};
-use crate::door::{Door, Meter};
+use crate::door::{Cause, Door, Meter};
 use crate::plan::Resolved;
 use crate::record::Record;
 use crate::stage::{Answers, Call, CallContext, Failure, FailureKind, Heavy};
@@ -53,18 +53,19 @@ impl Attempts {
     /// Works on a batch until every record is settled.
     pub(crate) async fn settle(&self, batch: Vec<Record>) -> Result<Outcome, NodeError> {
         let start = Instant::now();
+        let end = self.hints.deadline.map(|deadline| start + deadline);
         let answers = Arc::new(Answers::default());
         let mut settled = Vec::with_capacity(batch.len());
         let mut todo: Vec<(usize, Record)> = batch.into_iter().enumerate().collect();
         for attempt in 1_u32.. {
             let (places, records): (Vec<usize>, Vec<Record>) = todo.into_iter().unzip();
-            let (records, results) = self.once(records, attempt, &answers).await?;
+            let (records, results) = self.once(records, (attempt, end), &answers).await?;
             if results.len() != records.len() {
                 let (made, had) = (results.len(), records.len());
                 return Err(NodeError::Bug(format!("{made} results for {had} records")));
             }
             let mut patience = Duration::ZERO;
-            todo = Vec::new();
+            let mut again = Vec::new();
             for ((place, record), result) in places.into_iter().zip(records).zip(results) {
                 match result {
                     Ok(made) => settled.push((place, record, Settled::Made(made), attempt)),
@@ -73,17 +74,25 @@ impl Attempts {
                     }
                     Err(failure) if self.is_worth_more(&failure, attempt) => {
                         patience = patience.max(failure.retry_after.unwrap_or_default());
-                        todo.push((place, record));
+                        again.push((place, record, failure));
                     }
                     Err(failure) => {
                         settled.push((place, record, Settled::Failed(failure), attempt));
                     }
                 }
             }
-            if todo.is_empty() {
+            if again.is_empty() {
                 break;
             }
-            if !self.wait(attempt, patience).await {
+            let pause = self.pause(attempt, patience);
+            if end.is_some_and(|end| end <= Instant::now() + pause) {
+                settled.extend(again.into_iter().map(|(place, record, failure)| {
+                    (place, record, Settled::Failed(self.too_late(failure)), attempt)
+                }));
+                break;
+            }
+            todo = again.into_iter().map(|(place, record, _)| (place, record)).collect();
+            if !self.wait(pause).await {
                 let rest = todo.drain(..);
                 settled
                     .extend(rest.map(|(place, record)| (place, record, Settled::Pending, attempt)));
@@ -102,23 +111,38 @@ impl Attempts {
         matches!(failure.kind, FailureKind::Transient) && attempt <= self.hints.retry
     }
 
-    /// Waits before the next attempt: exponential backoff with full jitter, and never less than the
-    /// server asked for. False when the run ends meanwhile.
-    async fn wait(&self, attempt: u32, patience: Duration) -> bool {
+    /// The time before the next attempt: exponential backoff with full jitter, and never less than
+    /// the server asked for.
+    fn pause(&self, attempt: u32, patience: Duration) -> Duration {
         let (shortest, longest) = self.hints.backoff;
         let ceiling = shortest.saturating_mul(2_u32.saturating_pow(attempt - 1)).min(longest);
-        let pause = ceiling.mul_f64(fastrand::f64()).max(patience);
+        ceiling.mul_f64(fastrand::f64()).max(patience)
+    }
+
+    /// False when the run ends meanwhile.
+    async fn wait(&self, pause: Duration) -> bool {
         tokio::select! {
             biased;
             () = self.control.reached(State::Draining) => false,
-            () = tokio::time::sleep(pause) => true,
+            () = tokio::time::sleep(pause) => {
+                self.account.usage.waited(Cause::Backoff, pause);
+                true
+            }
         }
+    }
+
+    /// No attempt can be made before the deadline.
+    fn too_late(&self, failure: Failure) -> Failure {
+        let deadline = self.hints.deadline.unwrap_or_default();
+        let reason =
+            format!("{}; its deadline of {deadline:?} leaves no time to try again", failure.reason);
+        Failure { reason, kind: FailureKind::Bad, retry_after: None, ..failure }
     }
 
     async fn once(
         &self,
         records: Vec<Record>,
-        attempt: u32,
+        (attempt, end): (u32, Option<Instant>),
         answers: &Arc<Answers>,
     ) -> Result<(Vec<Record>, Vec<Result<Vec<Record>, Failure>>), NodeError> {
         let count = records.len();
@@ -126,13 +150,10 @@ impl Attempts {
             Work::Call(stage) if stage.limit() == self.hints.limit.as_deref() => None,
             _ => self.hints.limit.clone(),
         };
-        let meter = Meter::new(Arc::clone(&self.account.usage), held.clone());
-        let meter = Arc::new(meter.of(&self.node));
+        let usage = Arc::clone(&self.account.usage);
+        let meter = Arc::new(Meter::new(usage, held.clone(), attempt).of(&self.node));
         let time = self.hints.time_of(attempt);
-        let late = || {
-            let timeout = time.unwrap_or_default();
-            vec![Err(Failure::transient(format!("no result within {timeout:?}"))); count]
-        };
+        let late = |failure| vec![Err(failure); count];
         match &self.work {
             Work::Heavy(stage) => {
                 let stage = Arc::clone(stage);
@@ -140,9 +161,9 @@ impl Attempts {
                 let input = Arc::clone(&records);
                 let work =
                     blocking(move || input.iter().map(|record| stage.apply(record)).collect());
-                let results = match in_time(work, time, &meter).await {
-                    Some(results) => results?,
-                    None => late(),
+                let results = match self.in_time(work, &meter, time, end).await {
+                    Ok(results) => results?,
+                    Err(failure) => late(failure),
                 };
                 Ok((Arc::unwrap_or_clone(records), results))
             }
@@ -164,34 +185,43 @@ impl Attempts {
                         Err(ended) => vec![Err(ended); count],
                     }
                 };
-                let results = in_time(call, time, &meter).await.unwrap_or_else(late);
+                let results = self.in_time(call, &meter, time, end).await.unwrap_or_else(late);
                 Ok((records, results))
             }
         }
     }
-}
 
-/// The result of the work, unless the attempt's time is up first. Standing in line for a limit does
-/// not count against it.
-async fn in_time<T>(
-    work: impl Future<Output = T>,
-    timeout: Option<Duration>,
-    meter: &Meter,
-) -> Option<T> {
-    let Some(timeout) = timeout else { return Some(work.await) };
-    let start = Instant::now();
-    let mut due = start + timeout;
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            biased;
-            result = &mut work => return Some(result),
-            () = tokio::time::sleep_until(due) => {
-                due = start + timeout + meter.waited();
-                if due <= Instant::now() {
-                    return None;
+    /// The result of the work, unless the attempt's time or the record's is up first. Standing in
+    /// line for a limit does not count against the attempt's.
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = T>,
+        meter: &Meter,
+        time: Option<Duration>,
+        end: Option<Instant>,
+    ) -> Result<T, Failure> {
+        let start = Instant::now();
+        let due = |waited| time.map(|timeout| start + timeout + waited);
+        let mut next = due(Duration::ZERO);
+        tokio::pin!(work);
+        loop {
+            let Some(wake) = next.into_iter().chain(end).min() else { return Ok(work.await) };
+            tokio::select! {
+                biased;
+                result = &mut work => return Ok(result),
+                () = tokio::time::sleep_until(wake) => {
+                    let now = Instant::now();
+                    if end.is_some_and(|end| end <= now) {
+                        let deadline = self.hints.deadline.unwrap_or_default();
+                        return Err(Failure::bad(format!("no result within its deadline of {deadline:?}")));
+                    }
+                    next = due(meter.waited());
+                    if next.is_some_and(|next| next <= now) {
+                        let timeout = time.unwrap_or_default();
+                        return Err(Failure::transient(format!("no result within {timeout:?}")));
+                    }
+                    next = next.map(|next| next.max(now + STEP));
                 }
-                due = due.max(Instant::now() + STEP);
             }
         }
     }

@@ -29,7 +29,8 @@ use crate::stage::{Sink, Written};
 use account::Account;
 use control::{Control, State};
 use edge::EdgeCount;
-use node::{NodeError, blocking};
+use node::NodeError;
+pub(crate) use node::blocking;
 pub use progress::{NodeProgress, Progress};
 pub(crate) use sink::BATCHES;
 use sink::Ending;
@@ -101,7 +102,12 @@ struct RunningEdge {
 impl Run {
     /// Starts a plan.
     pub fn start(plan: Plan) -> Self {
-        start::start(plan)
+        start::start(plan, None)
+    }
+
+    /// Starts a plan whose limits hold for all runs that name the same folder.
+    pub fn start_sharing(plan: Plan, limits: &std::path::Path) -> Self {
+        start::start(plan, Some(limits))
     }
 
     /// A view that outlives it.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,9 +61,9 @@ impl Drop for LineTask {
     }
 }
 
-pub(super) fn start(plan: Plan) -> Run {
+pub(super) fn start(plan: Plan, limits: Option<&Path>) -> Run {
     let (mut nodes, edges) = lay_out(&plan);
-    let door = Arc::new(Door::new(&plan.limits).within(plan.budgets()));
+    let door = Arc::new(Door::shared(&plan.limits, limits).within(plan.budgets()));
     let control = Arc::new(Control::new(Arc::clone(&door)));
     let lines = lines(&plan.graph);
     let (mut outlets, mut inlets) = connect(&mut nodes, &edges, &plan);

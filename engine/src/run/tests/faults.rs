@@ -170,6 +170,34 @@ async fn a_call_stuck_for_ever_costs_one_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deadline_bounds_all_attempts_and_the_waits_between_them() {
+    let hints = || Resolved {
+        retry: 9,
+        backoff: (Duration::from_secs(1), Duration::from_secs(1)),
+        deadline: Some(Duration::from_mins(1)),
+        ..hints()
+    };
+    let stuck = |record: &Record, _| Ok(vec![record.clone()]);
+    let (report, _) = one_call(hints(), |_| Duration::from_hours(1), stuck).await;
+    assert_eq!((report.elapsed.as_secs(), report.rejects[0].attempts), (60, 1));
+    assert_eq!(report.rejects[0].reason, "no result within its deadline of 60s");
+
+    let timeout = Resolved { timeout: Some(Duration::from_secs(25)), ..hints() };
+    let (report, _) = one_call(timeout, |_| Duration::from_hours(1), stuck).await;
+    assert_eq!((report.elapsed.as_secs(), report.rejects[0].attempts), (60, 3));
+
+    let busy = |_: &Record, _| {
+        let retry_after = Some(Duration::from_secs(40));
+        Err(Failure { retry_after, ..Failure::transient("busy") })
+    };
+    let (report, _) = one_call(hints(), SECOND, busy).await;
+    assert_eq!((report.elapsed.as_secs(), report.rejects[0].attempts), (42, 2));
+    assert_eq!(report.rejects[0].reason, "busy; its deadline of 60s leaves no time to try again");
+    let (report, kept) = one_call(hints(), SECOND, stuck).await;
+    assert_eq!((report.elapsed.as_secs(), kept.len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_the_records_that_failed_are_tried_again() {
     let mut graph = Graph::new();
     let source = graph.node("source", numbers(10), hints(), &[]);

@@ -43,6 +43,7 @@ pub(crate) fn hints() -> Resolved {
         joins: false,
         order: Order::Arrival,
         timeout: None,
+        deadline: None,
         retry: 0,
         backoff: (Duration::from_secs(1), Duration::from_mins(1)),
         on_error: OnError::Reject,

@@ -85,7 +85,7 @@ async fn ask(server: &Server, exchange: &Exchange) -> (Result<Vec<String>, Failu
         secrets: &Secrets::new(&[key], "."),
         on_retry: &[],
     };
-    let meter = Arc::new(Meter::new(Arc::new(UsageCount::default()), None));
+    let meter = Arc::new(Meter::new(Arc::new(UsageCount::default()), None, 1));
     let context = CallContext {
         door: Door::new(&[]).into(),
         attempt: 1,

@@ -1,0 +1,107 @@
+//! Group commit: whoever has the turn writes for all who wait.
+
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::{Connection, Error};
+
+/// Things that are written together, by one connection.
+#[derive(Debug)]
+pub(super) struct Group<T> {
+    waiting: Mutex<Waiting<T>>,
+    turn: tokio::sync::Mutex<Turn>,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    things: Vec<T>,
+    /// Things that were ever added.
+    added: u64,
+}
+
+#[derive(Debug)]
+struct Turn {
+    connection: Arc<Mutex<Connection>>,
+    /// Things that were ever written.
+    written: u64,
+}
+
+/// Writes things in one transaction.
+type Write<T> = fn(&mut Connection, &[T]) -> Result<(), Error>;
+
+impl<T: Send + 'static> Group<T> {
+    pub(super) fn new(connection: Connection) -> Self {
+        let connection = Arc::new(Mutex::new(connection));
+        Self {
+            waiting: Mutex::new(Waiting { things: Vec::new(), added: 0 }),
+            turn: tokio::sync::Mutex::new(Turn { connection, written: 0 }),
+        }
+    }
+
+    /// Adds a thing and returns when it is written, by us or by whoever had the turn before. When
+    /// it cannot be written, all who wait for it are told.
+    pub(super) async fn add(&self, thing: T, write: Write<T>) -> Result<(), Trouble> {
+        let number = {
+            let mut waiting = self.waiting();
+            waiting.things.push(thing);
+            waiting.added += 1;
+            waiting.added
+        };
+        let mut turn = self.turn.lock().await;
+        if turn.written >= number {
+            return Ok(());
+        }
+        let (things, added) = {
+            let mut waiting = self.waiting();
+            (mem::take(&mut waiting.things), waiting.added)
+        };
+        let (things, written) = on(&turn.connection, move |connection| {
+            let written = write(connection, &things);
+            (things, written)
+        })
+        .await?;
+        match written {
+            Ok(()) => {
+                turn.written = added;
+                Ok(())
+            }
+            Err(error) => {
+                self.waiting().things.splice(0..0, things);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Does something with the connection, between two groups.
+    pub(super) async fn alone<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<R, Error> + Send + 'static,
+    ) -> Result<R, Trouble> {
+        let turn = self.turn.lock().await;
+        Ok(on(&turn.connection, work).await??)
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting<T>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why nothing could be written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error(transparent)]
+    File(#[from] Error),
+    #[error("a bug in the ledger: {0}")]
+    Bug(String),
+}
+
+async fn on<R: Send + 'static>(
+    connection: &Arc<Mutex<Connection>>,
+    work: impl FnOnce(&mut Connection) -> R + Send + 'static,
+) -> Result<R, Trouble> {
+    let connection = Arc::clone(connection);
+    let worked = crate::run::blocking(move || {
+        work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
+    });
+    worked.await.map_err(|error| Trouble::Bug(format!("{error:?}")))
+}

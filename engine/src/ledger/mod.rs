@@ -1,0 +1,176 @@
+//! The ledger: a SQLite file beside the pipeline that outlives its runs. It holds what was paid for
+//! (answers of models, by what was asked), what was rejected, and what every run did.
+//!
+//! What is kept is committed before it is passed on: [`Ledger::keep`] returns when its transaction
+//! has ended. Many who keep at once share one. The write-ahead log makes it survive the end of the
+//! process at any moment; for the loss of power see `docs/guarantees.md`.
+
+mod file;
+mod group;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::stage::StageError;
+use group::Group;
+
+/// The folder beside the pipeline that holds it.
+pub const FOLDER: &str = ".flow";
+/// Its file.
+const FILE: &str = "ledger.db";
+
+/// What an answer is kept under: 128 bits over all that was asked.
+pub type Key = u128;
+
+/// The ledger of a folder.
+#[derive(Debug)]
+pub struct Ledger {
+    path: PathBuf,
+    reader: Mutex<Connection>,
+    answers: Group<Answered>,
+    salvaged: Option<Salvaged>,
+}
+
+/// What was saved of a damaged ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Salvaged {
+    /// Where the damaged file was put.
+    pub aside: PathBuf,
+    /// Answers that could be read.
+    pub answers: u64,
+}
+
+/// An answer on its way into the ledger.
+#[derive(Debug)]
+struct Answered {
+    key: Key,
+    node: Arc<str>,
+    text: Arc<str>,
+    at: u64,
+}
+
+/// What the answers take.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Stats {
+    /// The node that asked, as it was called then.
+    pub node: String,
+    /// Answers.
+    pub answers: u64,
+    /// Their length in bytes.
+    pub bytes: u64,
+    /// The oldest, in seconds since 1970.
+    pub oldest: u64,
+    /// When one was last used, in seconds since 1970.
+    pub used: u64,
+}
+
+impl Ledger {
+    /// The ledger in a folder, made when it is not there. A damaged one is put aside, and what can
+    /// be read of it is taken over.
+    pub fn open(folder: &Path) -> Result<Self, StageError> {
+        let path = folder.join(FILE);
+        let (writer, salvaged) = file::open(&path)?;
+        let reader = file::connect(&path).map_err(|error| file::broke(&path, &error))?;
+        let reader = Mutex::new(reader);
+        Ok(Self { path, reader, answers: Group::new(writer), salvaged })
+    }
+
+    /// What was saved, when the ledger was found damaged.
+    pub const fn salvaged(&self) -> Option<&Salvaged> {
+        self.salvaged.as_ref()
+    }
+
+    /// The answer to a question, if it is not older than `age`.
+    pub fn answer(&self, key: Key, age: Option<Duration>) -> Result<Option<Arc<str>>, StageError> {
+        let oldest = age.map_or(0, |age| now().saturating_sub(age.as_secs()));
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = reader
+            .prepare_cached("SELECT text FROM answers WHERE key = ?1 AND at >= ?2")
+            .and_then(|mut query| {
+                query
+                    .query_row(params![key.to_le_bytes(), oldest], |row| row.get::<_, String>(0))
+                    .optional()
+            })
+            .map_err(|error| file::broke(&self.path, &error))?;
+        Ok(found.map(Arc::from))
+    }
+
+    /// Keeps an answer; it is in the file when this returns.
+    pub async fn keep(&self, key: Key, node: &Arc<str>, text: &Arc<str>) -> Result<(), StageError> {
+        let answered = Answered { key, node: Arc::clone(node), text: Arc::clone(text), at: now() };
+        let written = self.answers.add(answered, write).await;
+        written.map_err(|error| file::broke(&self.path, &error))
+    }
+
+    /// What the answers take, by node.
+    pub fn stats(&self) -> Result<Vec<Stats>, StageError> {
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let sql = "SELECT node, count(*), sum(length(text)), min(at), max(used) FROM answers \
+                   GROUP BY node ORDER BY node";
+        let stats = reader.prepare(sql).and_then(|mut query| {
+            let rows = query.query_map([], |row| {
+                Ok(Stats {
+                    node: row.get(0)?,
+                    answers: row.get(1)?,
+                    bytes: row.get(2)?,
+                    oldest: row.get(3)?,
+                    used: row.get(4)?,
+                })
+            })?;
+            rows.collect()
+        });
+        stats.map_err(|error| file::broke(&self.path, &error))
+    }
+
+    /// Notes that answers were used, so that those that are not go first.
+    pub async fn touch(&self, keys: Vec<Key>) -> Result<(), StageError> {
+        let at = now();
+        let touch = move |connection: &mut Connection| {
+            let transaction = connection.transaction()?;
+            {
+                let mut update =
+                    transaction.prepare_cached("UPDATE answers SET used = ?2 WHERE key = ?1")?;
+                for key in &keys {
+                    update.execute(params![key.to_le_bytes(), at])?;
+                }
+            }
+            transaction.commit()
+        };
+        self.answers.alone(touch).await.map_err(|error| file::broke(&self.path, &error))
+    }
+
+    /// Takes the answers away that were used longest ago, until what is left takes at most so many
+    /// bytes. Says how many went.
+    pub async fn prune(&self, most: u64) -> Result<u64, StageError> {
+        let prune = move |connection: &mut Connection| {
+            let sql = "DELETE FROM answers WHERE key IN (SELECT key FROM (SELECT key, \
+                       sum(length(text)) OVER (ORDER BY used DESC, key) AS taken FROM answers) \
+                       WHERE taken > ?1)";
+            connection.execute(sql, params![most]).map(|gone| gone as u64)
+        };
+        self.answers.alone(prune).await.map_err(|error| file::broke(&self.path, &error))
+    }
+}
+
+fn write(connection: &mut Connection, answers: &[Answered]) -> Result<(), rusqlite::Error> {
+    let transaction = connection.transaction()?;
+    {
+        let mut insert = transaction.prepare_cached(
+            "INSERT OR REPLACE INTO answers (key, node, text, at, used) VALUES (?1, ?2, ?3, ?4, ?4)",
+        )?;
+        for Answered { key, node, text, at } in answers {
+            insert.execute(params![key.to_le_bytes(), node, text, at])?;
+        }
+    }
+    transaction.commit()
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests;
