@@ -238,6 +238,29 @@ mod tests {
 
     use super::*;
 
+    /// What a node's calls used, of two models.
+    fn called(node: &mut NodeReport) {
+        node.usage = Usage {
+            calls: 1200,
+            input_tokens: 90_000,
+            cached_tokens: 40_000,
+            output_tokens: 7000,
+            cost: Money::dollars(0.0147),
+            unpriced: 3,
+        };
+        node.retries = 12;
+        node.waits = Waits {
+            limit: Duration::from_secs(61),
+            backoff: Duration::from_secs(9),
+            ..Waits::default()
+        };
+        node.latency =
+            Latency { p50: Duration::from_millis(840), p95: Duration::from_millis(2300) };
+        let small = Usage { unpriced: 0, calls: 1197, ..node.usage };
+        let free = Usage { calls: 3, unpriced: 3, ..Usage::default() };
+        node.models = [("gpt-4o-mini".to_owned(), small), ("llama3".to_owned(), free)].into();
+    }
+
     fn report(status: Status) -> Report {
         let node = |node: &str, stage: &str, received, passed, rejected| NodeReport {
             node: node.to_owned(),
@@ -250,22 +273,7 @@ mod tests {
         };
         let mut nodes =
             vec![node("files", "read", 1200, 1188, 12), node("entities", "extract", 1188, 1188, 0)];
-        nodes[1].usage = Usage {
-            calls: 1200,
-            input_tokens: 90_000,
-            cached_tokens: 40_000,
-            output_tokens: 7000,
-            cost: Money::dollars(0.0147),
-            unpriced: 3,
-        };
-        nodes[1].retries = 12;
-        nodes[1].waits = Waits {
-            limit: Duration::from_secs(61),
-            backoff: Duration::from_secs(9),
-            ..Waits::default()
-        };
-        nodes[1].latency =
-            Latency { p50: Duration::from_millis(840), p95: Duration::from_millis(2300) };
+        called(&mut nodes[1]);
         let reject = |line, path: Option<&str>, attempts| Reject {
             node: "files".to_owned(),
             id: "2a".to_owned(),
@@ -275,9 +283,6 @@ mod tests {
             attempts,
             fields: serde_json::Map::new(),
         };
-        let small = Usage { unpriced: 0, calls: 1197, ..nodes[1].usage };
-        let free = Usage { calls: 3, unpriced: 3, ..Usage::default() };
-        nodes[1].models = [("gpt-4o-mini".to_owned(), small), ("llama3".to_owned(), free)].into();
         Report {
             pipeline: "interviews".to_owned(),
             status,
