@@ -99,7 +99,7 @@ fn nodes(nodes: &[NodeReport]) -> String {
 
 /// What the calls used and cost: by node, and by model where that says more.
 fn usage(report: &Report) -> String {
-    let callers = report.nodes.iter().filter(|node| node.usage.calls > 0);
+    let callers = report.nodes.iter().filter(|node| node.usage.calls + node.usage.reused > 0);
     let callers: Vec<(&String, &Usage)> = callers.map(|node| (&node.node, &node.usage)).collect();
     if callers.is_empty() {
         return String::new();
@@ -133,13 +133,18 @@ fn times(nodes: &[NodeReport]) -> String {
 
 fn used(of: &'static str, rows: &[(&String, &Usage)]) -> String {
     let mut columns = vec![(of, Align::Left)];
+    // Most runs have nothing to reuse.
+    let reuse = rows.iter().any(|(_, usage)| usage.reused > 0);
+    columns.extend(reuse.then_some(("reused", Align::Right)));
     let numbers = ["calls", "tokens in", "cached", "tokens out", "cost"];
     columns.extend(numbers.map(|name| (name, Align::Right)));
     let mut table = Table::new(&columns);
     for (name, usage) in rows {
         let Usage { calls, input_tokens, cached_tokens, output_tokens, .. } = usage;
         let numbers = [*calls, *input_tokens, *cached_tokens, *output_tokens].map(count);
-        table.row([(*name).clone()].into_iter().chain(numbers).chain([usage.spent()]));
+        let reused = reuse.then(|| count(usage.reused));
+        let row = [(*name).clone()].into_iter().chain(reused).chain(numbers);
+        table.row(row.chain([usage.spent()]));
     }
     table.text("  ")
 }
@@ -242,6 +247,7 @@ mod tests {
     fn called(node: &mut NodeReport) {
         node.usage = Usage {
             calls: 1200,
+            reused: 17,
             input_tokens: 90_000,
             cached_tokens: 40_000,
             output_tokens: 7000,
@@ -256,7 +262,7 @@ mod tests {
         };
         node.latency =
             Latency { p50: Duration::from_millis(840), p95: Duration::from_millis(2300) };
-        let small = Usage { unpriced: 0, calls: 1197, ..node.usage };
+        let small = Usage { unpriced: 0, calls: 1197, reused: 0, ..node.usage };
         let free = Usage { calls: 3, unpriced: 3, ..Usage::default() };
         node.models = [("gpt-4o-mini".to_owned(), small), ("llama3".to_owned(), free)].into();
     }

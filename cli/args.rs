@@ -70,6 +70,7 @@ pub(crate) fn command() -> Command {
             graph(),
             show(),
             stages(),
+            cache(),
             doctor(),
             explain(),
             completions(),
@@ -99,6 +100,8 @@ fn run() -> Command {
                 .default_value("auto")
                 .help("Show progress on stderr: a table on a terminal, lines elsewhere"),
             path("report", "FILE").help("Write the whole report as JSON"),
+            state(),
+            switch("fresh", "Use no answers of earlier runs; new ones are kept"),
             switch("json", "Print the whole report as JSON instead of the account"),
             Arg::new("otlp")
                 .long("otlp")
@@ -107,6 +110,46 @@ fn run() -> Command {
                 .hide_env_values(true)
                 .help("Send a span for each model call to an OpenTelemetry collector, as JSON"),
         ])
+}
+
+fn state() -> Arg {
+    path("state", "DIR").help("Where answers that were paid for are kept; `none` keeps nothing")
+}
+
+fn cache() -> Command {
+    let folder = || {
+        Arg::new("folder")
+            .value_name("FOLDER")
+            .value_parser(value_parser!(std::path::PathBuf))
+            .value_hint(ValueHint::DirPath)
+            .help("The folder of the pipeline [default: the current one]")
+    };
+    let of = |name: &'static str, about| Command::new(name).about(about).args([folder(), state()]);
+    Command::new("cache")
+        .about("Look at the answers that runs have paid for and kept, or take them away")
+        .after_help(
+            "Examples:\n  flow cache stats pipelines\n  flow cache prune pipelines --to 500MB\n  \
+             flow cache clear pipelines",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands([
+            of("stats", "What is kept, by node"),
+            of("prune", "Take away what was used longest ago").arg(
+                Arg::new("to")
+                    .long("to")
+                    .value_name("SIZE")
+                    .required(true)
+                    .value_parser(size)
+                    .help("What is left takes at most so much, as 500MB"),
+            ),
+            of("clear", "Take away everything"),
+        ])
+}
+
+/// A number of bytes.
+fn size(text: &str) -> Result<u64, String> {
+    flow_dsl::scalar::size(text).ok_or_else(|| "write a size with its unit, as 500MB".to_owned())
 }
 
 fn check() -> Command {

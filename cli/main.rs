@@ -2,6 +2,7 @@
 
 mod account;
 mod args;
+mod cache;
 mod check;
 mod completions;
 mod doctor;
@@ -112,6 +113,7 @@ fn dispatch(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
 fn command(matches: &ArgMatches, files: Files, screen: &Screen) -> Result<Exit, Trouble> {
     match matches.subcommand() {
         Some(("run", matches)) => run::run(matches, &the_one(matches, files)?, screen),
+        Some(("cache", matches)) => cache::cache(matches),
         Some(("check", matches)) => check::check(matches, files),
         Some(("plan", matches)) => plan::plan(matches, &the_one(matches, files)?),
         Some(("graph", matches)) => draw::graph(matches, &the_one(matches, files)?),

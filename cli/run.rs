@@ -7,7 +7,7 @@ use clap::ArgMatches;
 use flow_engine::door::state;
 use flow_engine::plan::Plan;
 use flow_engine::report::Report;
-use flow_engine::run::Run;
+use flow_engine::run::{Around, Run};
 
 use crate::exit::{Exit, Trouble};
 use crate::graph::{self, Drawing};
@@ -15,7 +15,7 @@ use crate::load::{self, Loaded};
 use crate::progress::Display;
 use crate::screen::Screen;
 use crate::signals::Signals;
-use crate::{account, draw, foresee, params, plan, terminal};
+use crate::{account, cache, draw, foresee, params, plan, terminal};
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Result<Exit, Trouble> {
@@ -24,7 +24,7 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
         writable(path)?;
     }
     let (inputs, most) = (params::inputs(matches)?, matches.get_one::<f64>("max-cost").copied());
-    let plan = match file.plan_within(&inputs, most) {
+    let mut plan = match file.plan_within(&inputs, most) {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
@@ -39,8 +39,10 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
         return Ok(Exit::Wrong);
     }
     let word = matches.get_one::<String>("progress").map_or("auto", String::as_str);
+    let ledger = cache::of_run(matches, &file.path, &mut plan)?;
+    let around = Around { limits: state::folder(), ledger };
     let runtime = runtime()?;
-    let report = runtime.block_on(drive(plan, word, screen));
+    let report = runtime.block_on(drive(plan, around, word, screen));
     // A thread that is stuck in a blocking call must not hold back the account.
     runtime.shutdown_background();
     let report = report?;
@@ -101,13 +103,10 @@ enum Event {
     Tick,
 }
 
-async fn drive(plan: Plan, word: &str, screen: &Screen) -> Result<Report, Trouble> {
+async fn drive(plan: Plan, around: Around, word: &str, screen: &Screen) -> Result<Report, Trouble> {
     let mut display = Display::new(word, screen);
     let mut signals = Signals::new()?;
-    let run = match state::folder() {
-        Some(folder) => Run::start_sharing(plan, &folder),
-        None => Run::start(plan),
-    };
+    let run = Run::start_among(plan, &around);
     let watch = run.watch();
     let mut end = pin!(run.finish());
     let mut ticks = tokio::time::interval(display.period());

@@ -100,6 +100,8 @@ pub struct Hints {
     pub budget: Option<Spanned<f64>>,
     /// What changes with each retry; the last step repeats.
     pub on_retry: Option<Spanned<Vec<RetryStep>>>,
+    /// Which answers of earlier runs may be used.
+    pub cache: Option<Spanned<Cache>>,
     /// An expression; records for which it is false do not enter.
     pub when: Option<Spanned<String>>,
     /// Free words for selecting nodes.
@@ -113,6 +115,23 @@ pub enum Parallelism {
     Auto,
     /// So many.
     Exactly(usize),
+}
+
+/// `cache:`, which answers of earlier runs may be used, and whether answers are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cache {
+    /// Earlier answers are used.
+    pub reads: bool,
+    /// Answers are kept for later runs.
+    pub writes: bool,
+    /// Only those that are not older.
+    pub age: Option<Duration>,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { reads: true, writes: true, age: None }
+    }
 }
 
 /// `order:`.

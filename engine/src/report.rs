@@ -124,6 +124,8 @@ impl NodeReport {
 pub struct Usage {
     /// Calls that went out, failed ones too.
     pub calls: u64,
+    /// Calls that were not needed: an earlier run had the answer.
+    pub reused: u64,
     /// Tokens sent, as the server counted them.
     pub input_tokens: u64,
     /// Of those sent, read from a cache of the server.
@@ -150,6 +152,7 @@ impl Usage {
 impl std::ops::AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
         self.calls += other.calls;
+        self.reused += other.reused;
         self.input_tokens += other.input_tokens;
         self.cached_tokens += other.cached_tokens;
         self.output_tokens += other.output_tokens;

@@ -1,14 +1,13 @@
 //! The four shapes of stage. A stage says what to do with what it is handed; the engine owns the
 //! loop, the tasks, the channels, the clock, retry, order, counting.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::door::Door;
+use crate::ledger::Answers;
 pub use crate::preview::{Asked, Estimate};
 use crate::record::Record;
 use crate::report::NodeReport;
@@ -289,27 +288,8 @@ pub struct CallContext {
     pub step: Option<usize>,
     /// Where the node's usage is counted, and how long the attempt has waited for limits.
     pub meter: Arc<crate::door::Meter>,
-    /// What earlier attempts at the same batch were answered.
+    /// What earlier attempts at the same batch, and earlier runs, were answered.
     pub answers: Arc<Answers>,
-}
-
-/// Answers to the calls for one batch, by what was asked: a batch of several calls that is tried
-/// again repeats only those without an answer.
-#[derive(Debug, Default)]
-pub struct Answers(Mutex<HashMap<u128, Arc<str>>>);
-
-impl Answers {
-    /// The answer to a question that was asked before.
-    pub fn get(&self, question: &[u8]) -> Option<Arc<str>> {
-        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.get(&xxh3_128(question)).cloned()
-    }
-
-    /// Keeps the answer to a question.
-    pub fn keep(&self, question: &[u8], answer: &str) {
-        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.insert(xxh3_128(question), Arc::from(answer));
-    }
 }
 
 /// Sees all records, then answers. May block.

@@ -255,7 +255,7 @@ fn a_prompt_may_be_a_text_or_a_file_and_knows_kinds_and_record() {
     for (calls, prompt) in [(1, format!("\"{template}\"")), (2, "own.md".to_owned())] {
         let prompt = format!("carry: [nr]\n      prompt: {prompt}");
         folder.file("annotated.yaml", PIPELINE.replace("carry: [nr]", &prompt));
-        let run = folder.flow(&format!("run annotated.yaml --url {}", server.url()));
+        let run = folder.flow(&format!("run annotated.yaml --fresh --url {}", server.url()));
         assert_eq!((run.code, server.calls()), (0, calls), "{prompt}: {}{}", run.out, run.err);
         assert_eq!(lines(&folder, "dead.jsonl"), [Value::Null; 0], "{prompt}");
     }

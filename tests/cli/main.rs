@@ -18,5 +18,6 @@ mod money;
 mod otlp;
 mod plan;
 mod providers;
+mod resume;
 mod run;
 mod together;

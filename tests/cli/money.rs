@@ -51,7 +51,7 @@ fn folder(texts: usize) -> Folder {
 }
 
 fn run(folder: &Folder, server: &ModelServer, line: &str) -> (Answer, Value) {
-    let line = format!("run asked.yaml --report r.json --url {} {line}", server.url());
+    let line = format!("run asked.yaml --state none --report r.json --url {} {line}", server.url());
     let answer = answer(folder.command(&line).timeout(Duration::from_mins(1)));
     let report = std::fs::read(folder.path("r.json")).unwrap_or_default();
     (answer, serde_json::from_slice(&report).unwrap_or_default())

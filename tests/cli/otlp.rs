@@ -28,7 +28,7 @@ fn run(collector: &str, model: &ModelServer) -> (i32, String) {
     let folder = Folder::new();
     folder.file("watched.yaml", PIPELINE);
     folder.file("texts.jsonl", "{\"text\": \"Ada came in.\"}\n".repeat(5));
-    let line = format!("run watched.yaml --otlp {collector} --url {}", model.url());
+    let line = format!("run watched.yaml --state none --otlp {collector} --url {}", model.url());
     let mut command = folder.command(&line);
     let answer =
         answer(command.env("OPENAI_API_KEY", "s3cret-key").timeout(Duration::from_mins(1)));

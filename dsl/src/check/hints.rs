@@ -2,7 +2,7 @@
 
 use super::{Checker, keys};
 use crate::code::Code;
-use crate::pipeline::{Hints, MaxFailures, OnError, Order, Parallelism};
+use crate::pipeline::{Cache, Hints, MaxFailures, OnError, Order, Parallelism};
 use crate::scalar;
 use crate::source::{Span, Spanned};
 use crate::tree::{Entry, Node, Value};
@@ -91,6 +91,7 @@ impl Checker<'_> {
                 hints.budget =
                     self.scalar(node, &what, "money", scalar::money).map(|v| Spanned::new(v, span));
             }
+            "cache" => hints.cache = self.cache(node).map(|v| Spanned::new(v, span)),
             "on_retry" => hints.on_retry = self.on_retry(node).map(|v| Spanned::new(v, span)),
             "when" => {
                 let text = self.text(&condition(node), &what);
@@ -131,6 +132,34 @@ impl Checker<'_> {
             2 => OnError::Skip,
             _ => OnError::Stop,
         })
+    }
+
+    fn cache(&mut self, node: &Node) -> Option<Cache> {
+        let settled = self.rendered(node, true);
+        let word = match &settled.value {
+            Value::Bool(true) => "on",
+            Value::Bool(false) => "off",
+            Value::String(text) => text.as_str(),
+            _ => "",
+        };
+        let cache = |reads, writes| Some(Cache { reads, writes, age: None });
+        match word {
+            "on" => cache(true, true),
+            "off" => cache(false, false),
+            "refresh" => cache(false, true),
+            age => {
+                let age = scalar::duration(age);
+                if age.is_none() {
+                    let found = self.wrong_type(
+                        &settled,
+                        "`cache`",
+                        "`on`, `off`, `refresh`, or the age that an answer may have",
+                    );
+                    self.push(found.help("write `cache: off`, or `cache: 30d`"));
+                }
+                Some(Cache { age: Some(age?), ..Cache::default() })
+            }
+        }
     }
 
     fn max_failures(&mut self, node: &Node) -> Option<MaxFailures> {
@@ -196,6 +225,7 @@ pub(super) fn completed(own: Hints, defaults: &Hints) -> Hints {
         limit: own.limit.or(defaults.limit),
         budget: own.budget.or(defaults.budget),
         on_retry: own.on_retry.or(defaults.on_retry),
+        cache: own.cache.or(defaults.cache),
         when: own.when.or(defaults.when),
         tags: if own.tags.is_empty() { defaults.tags } else { own.tags },
     }

@@ -23,6 +23,7 @@ impl Checker<'_> {
             ("limit", hints.limit.is_some()),
             ("budget", hints.budget.is_some()),
             ("on_retry", hints.on_retry.is_some()),
+            ("cache", hints.cache.is_some()),
             ("when", hints.when.is_some()),
         ] {
             let written = entry.value.entries().iter().find(|inner| inner.key.value == hint);
@@ -78,7 +79,7 @@ fn why_idle(hint: &str, shape: Shape, work: Work) -> Option<&'static str> {
         "timeout" | "deadline" | "retry" | "backoff" | "on_retry" if !tries => {
             Some("it makes no attempts")
         }
-        "limit" | "budget" if !calls => Some("it makes no calls"),
+        "limit" | "budget" | "cache" if !calls => Some("it makes no calls"),
         _ => None,
     }
 }

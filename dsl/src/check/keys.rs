@@ -18,7 +18,7 @@ const TOP_LATER: &[&str] = &["include", "schedule", "hooks", "tests"];
 pub(super) const NODE: &[&str] = &["uses", "from", "with"];
 
 /// Keys of a node that this version cannot run.
-const NODE_LATER: &[&str] = &["each", "as", "stages", "output", "cache"];
+const NODE_LATER: &[&str] = &["each", "as", "stages", "output"];
 
 /// What the engine reads of a node.
 pub(super) const HINTS: &[&str] = &[
@@ -36,6 +36,7 @@ pub(super) const HINTS: &[&str] = &[
     "max_failures",
     "limit",
     "budget",
+    "cache",
     "when",
     "tags",
 ];

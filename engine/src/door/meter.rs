@@ -30,6 +30,7 @@ pub(crate) enum Cause {
 #[derive(Debug, Default)]
 pub struct UsageCount {
     calls: AtomicU64,
+    reused: AtomicU64,
     input_tokens: AtomicU64,
     cached_tokens: AtomicU64,
     output_tokens: AtomicU64,
@@ -87,6 +88,7 @@ impl UsageCount {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
         Usage {
             calls: get(&self.calls),
+            reused: get(&self.reused),
             input_tokens: get(&self.input_tokens),
             cached_tokens: get(&self.cached_tokens),
             output_tokens: get(&self.output_tokens),
@@ -145,6 +147,11 @@ impl Meter {
         self.held.as_deref() == Some(limit)
     }
 
+    /// Counts an answer of an earlier run that made a call needless.
+    pub(crate) fn reused(&self) {
+        self.usage.reused.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts a call that goes out.
     pub(crate) fn call(&self) {
         self.usage.calls.fetch_add(1, Ordering::Relaxed);
@@ -167,6 +174,7 @@ impl Meter {
         add(&self.usage.unpriced, unpriced);
         let used = Usage {
             calls: 1,
+            reused: 0,
             input_tokens: tokens.input,
             cached_tokens: tokens.cached,
             output_tokens: tokens.output,

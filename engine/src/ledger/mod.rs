@@ -5,6 +5,7 @@
 //! has ended. Many who keep at once share one. The write-ahead log makes it survive the end of the
 //! process at any moment; for the loss of power see `docs/guarantees.md`.
 
+mod answers;
 mod file;
 mod group;
 
@@ -15,6 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::stage::StageError;
+pub use answers::{Answers, Kept};
 use group::Group;
 
 /// The folder beside the pipeline that holds it.
@@ -105,6 +107,11 @@ impl Ledger {
         written.map_err(|error| file::broke(&self.path, &error))
     }
 
+    /// Takes answers away.
+    pub async fn forget(&self, keys: Vec<Key>) -> Result<(), StageError> {
+        self.for_each("DELETE FROM answers WHERE key = ?1 AND ?2", keys).await
+    }
+
     /// What the answers take, by node.
     pub fn stats(&self) -> Result<Vec<Stats>, StageError> {
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,19 +134,19 @@ impl Ledger {
 
     /// Notes that answers were used, so that those that are not go first.
     pub async fn touch(&self, keys: Vec<Key>) -> Result<(), StageError> {
+        self.for_each("UPDATE answers SET used = ?2 WHERE key = ?1", keys).await
+    }
+
+    async fn for_each(&self, sql: &'static str, keys: Vec<Key>) -> Result<(), StageError> {
         let at = now();
-        let touch = move |connection: &mut Connection| {
+        let work = move |connection: &mut Connection| {
             let transaction = connection.transaction()?;
-            {
-                let mut update =
-                    transaction.prepare_cached("UPDATE answers SET used = ?2 WHERE key = ?1")?;
-                for key in &keys {
-                    update.execute(params![key.to_le_bytes(), at])?;
-                }
+            for key in &keys {
+                transaction.prepare_cached(sql)?.execute(params![key.to_le_bytes(), at])?;
             }
             transaction.commit()
         };
-        self.answers.alone(touch).await.map_err(|error| file::broke(&self.path, &error))
+        self.answers.alone(work).await.map_err(|error| file::broke(&self.path, &error))
     }
 
     /// Takes the answers away that were used longest ago, until what is left takes at most so many

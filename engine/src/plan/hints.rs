@@ -79,6 +79,7 @@ pub(super) fn resolve(
         limit: value(hints.limit.as_ref()).filter(|_| call),
         budget: value(hints.budget.as_ref()).filter(|_| call).map(Money::dollars),
         on_retry: value(hints.on_retry.as_ref()).filter(|_| tries).unwrap_or_default(),
+        cache: value(hints.cache.as_ref()).unwrap_or_default(),
         when: condition(pipeline, node, build)?,
     })
 }

@@ -10,7 +10,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use flow_dsl::pipeline::{
-    Budget, Limit, MaxFailures, OnError, Order, Output, PipelineNode, RetryStep, RetryTimeout,
+    Budget, Cache, Limit, MaxFailures, OnError, Order, Output, PipelineNode, RetryStep,
+    RetryTimeout,
 };
 use flow_dsl::{Code, Diagnostic, Pipeline, Severity};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -105,6 +106,8 @@ pub struct Resolved {
     pub budget: Option<Money>,
     /// What changes with each retry; the last step repeats.
     pub on_retry: Vec<RetryStep>,
+    /// Which answers of earlier runs may be used.
+    pub cache: Cache,
     /// Records for which it is false do not enter.
     pub when: Option<Expr>,
 }

@@ -10,9 +10,10 @@ use super::account::Account;
 use super::control::{Control, State};
 use super::node::{NodeError, blocking};
 use crate::door::{Cause, Door, Meter};
+use crate::ledger::{Answers, Kept};
 use crate::plan::Resolved;
 use crate::record::Record;
-use crate::stage::{Answers, Call, CallContext, Failure, FailureKind, Heavy};
+use crate::stage::{Call, CallContext, Failure, FailureKind, Heavy};
 
 /// A step by which a deadline moves while the attempt stands in line.
 const STEP: Duration = Duration::from_millis(10);
@@ -30,6 +31,8 @@ pub(crate) struct Attempts {
     pub(crate) work: Work,
     pub(crate) hints: Resolved,
     pub(crate) door: Arc<Door>,
+    /// Where answers outlive the run.
+    pub(crate) kept: Option<Kept>,
     pub(crate) account: Arc<Account>,
     pub(crate) control: Arc<Control>,
 }
@@ -54,7 +57,7 @@ impl Attempts {
     pub(crate) async fn settle(&self, batch: Vec<Record>) -> Result<Outcome, NodeError> {
         let start = Instant::now();
         let end = self.hints.deadline.map(|deadline| start + deadline);
-        let answers = Arc::new(Answers::default());
+        let answers = Arc::new(Answers::new(self.kept.clone()));
         let mut settled = Vec::with_capacity(batch.len());
         let mut todo: Vec<(usize, Record)> = batch.into_iter().enumerate().collect();
         for attempt in 1_u32.. {

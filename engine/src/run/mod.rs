@@ -15,6 +15,7 @@ mod start;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -23,6 +24,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::report::{EdgeReport, NodeReport, Report, Status, by_model};
 use crate::stage::{Sink, Written};
@@ -43,6 +45,15 @@ use start::{LineTask, NodeEnd};
 pub struct Run {
     watch: Arc<Watch>,
     tasks: Vec<LineTask>,
+}
+
+/// What a run has in common with other runs.
+#[derive(Debug, Default)]
+pub struct Around {
+    /// Limits hold for all runs that name the same folder.
+    pub limits: Option<PathBuf>,
+    /// What was paid for in one run is not paid for in another.
+    pub ledger: Option<Arc<Ledger>>,
 }
 
 /// A run as it is seen from outside: where it is, and the way to stop it.
@@ -102,12 +113,12 @@ struct RunningEdge {
 impl Run {
     /// Starts a plan.
     pub fn start(plan: Plan) -> Self {
-        start::start(plan, None)
+        start::start(plan, &Around::default())
     }
 
-    /// Starts a plan whose limits hold for all runs that name the same folder.
-    pub fn start_sharing(plan: Plan, limits: &std::path::Path) -> Self {
-        start::start(plan, Some(limits))
+    /// Starts a plan among other runs.
+    pub fn start_among(plan: Plan, around: &Around) -> Self {
+        start::start(plan, around)
     }
 
     /// A view that outlives it.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,8 +22,9 @@ use super::edge::{Batching, EdgeCount, Inlet, Outlet, Writer, queue};
 use super::line::{self, Joint, Last, Line, Step};
 use super::node::{Node, NodeError};
 use super::sink::Ending;
-use super::{Run, Running, RunningEdge, Watch, Writes, broken, gather, pool, sink, source};
+use super::{Around, Run, Running, RunningEdge, Watch, Writes, broken, gather, pool, sink, source};
 use crate::door::Door;
+use crate::ledger::{Kept, Ledger};
 use crate::plan::{Plan, PlanNode, joined_to, lines};
 use crate::stage::{Sink, Stage};
 
@@ -61,9 +61,10 @@ impl Drop for LineTask {
     }
 }
 
-pub(super) fn start(plan: Plan, limits: Option<&Path>) -> Run {
+pub(super) fn start(plan: Plan, around: &Around) -> Run {
     let (mut nodes, edges) = lay_out(&plan);
-    let door = Arc::new(Door::shared(&plan.limits, limits).within(plan.budgets()));
+    let door =
+        Arc::new(Door::shared(&plan.limits, around.limits.as_deref()).within(plan.budgets()));
     let control = Arc::new(Control::new(Arc::clone(&door)));
     let lines = lines(&plan.graph);
     let (mut outlets, mut inlets) = connect(&mut nodes, &edges, &plan);
@@ -89,7 +90,7 @@ pub(super) fn start(plan: Plan, limits: Option<&Path>) -> Run {
                 stage,
             });
         }
-        tasks.push(spawn(parts, inlets[line[0].index()].take(), &door));
+        tasks.push(spawn(parts, inlets[line[0].index()].take(), &door, around.ledger.as_ref()));
     }
     let watch = Watch { pipeline: plan.name, started: Instant::now(), nodes, edges, control };
     Run { watch: Arc::new(watch), tasks }
@@ -211,8 +212,13 @@ fn give(
     }
 }
 
-fn spawn(parts: Vec<Part>, inlet: Option<Inlet>, door: &Arc<Door>) -> LineTask {
-    let door = Arc::clone(door);
+fn spawn(
+    parts: Vec<Part>,
+    inlet: Option<Inlet>,
+    door: &Arc<Door>,
+    ledger: Option<&Arc<Ledger>>,
+) -> LineTask {
+    let (door, ledger) = (Arc::clone(door), ledger.cloned());
     let names: Vec<(usize, Arc<str>, Arc<Account>)> = parts
         .iter()
         .map(|part| (part.index, Arc::clone(&part.node.name), Arc::clone(&part.node.account)))
@@ -220,7 +226,7 @@ fn spawn(parts: Vec<Part>, inlet: Option<Inlet>, door: &Arc<Door>) -> LineTask {
     let control = parts.first().map(|part| Arc::clone(&part.node.control));
     let at = Arc::new(AtomicUsize::new(0));
     let work = async move {
-        let driven = drive(parts, inlet, Arc::clone(&at), door);
+        let driven = drive(parts, inlet, Arc::clone(&at), (door, ledger));
         let (mut sink, error) = match AssertUnwindSafe(driven).catch_unwind().await {
             Ok(driven) => driven,
             Err(panic) => (None, Some(NodeError::Bug(super::node::words_of(&*panic)))),
@@ -249,7 +255,7 @@ async fn drive(
     parts: Vec<Part>,
     inlet: Option<Inlet>,
     at: Arc<AtomicUsize>,
-    door: Arc<Door>,
+    (door, ledger): (Arc<Door>, Option<Arc<Ledger>>),
 ) -> Driven {
     let mut parts = parts.into_iter();
     let Some(Part { node, stage, .. }) = parts.next() else { return (None, None) };
@@ -278,13 +284,13 @@ async fn drive(
                 0 => (MOST_HEAVY, 2 * node.hints.parallelism),
                 size => (size, 1),
             };
-            let attempts = attempts(&node, Work::Heavy(stage), door);
+            let attempts = attempts(&node, Work::Heavy(stage), door, None);
             pool::drive(node, inlet, attempts, Batching::Eager { most, share }).await
         }
         (Stage::Call(stage), Some(inlet)) => {
             let batching =
                 Batching::Full { size: node.hints.batch_size, wait: node.hints.batch_wait };
-            let attempts = attempts(&node, Work::Call(stage), door);
+            let attempts = attempts(&node, Work::Call(stage), door, ledger);
             pool::drive(node, inlet, attempts, batching).await
         }
         (Stage::Gather(stage), Some(inlet)) => gather::drive(node, inlet, stage).await,
@@ -302,12 +308,20 @@ async fn drive(
 /// Records that a heavy map takes at once when the file does not say.
 pub(crate) const MOST_HEAVY: usize = 32;
 
-fn attempts(node: &Node, work: Work, door: Arc<Door>) -> Arc<Attempts> {
+fn attempts(
+    node: &Node,
+    work: Work,
+    door: Arc<Door>,
+    ledger: Option<Arc<Ledger>>,
+) -> Arc<Attempts> {
+    let (name, cache) = (&node.name, node.hints.cache);
+    let kept = ledger.map(|ledger| Kept { ledger, node: Arc::clone(name), cache });
     Arc::new(Attempts {
         node: Arc::clone(&node.name),
         work,
         hints: node.hints.clone(),
         door,
+        kept,
         account: Arc::clone(&node.account),
         control: Arc::clone(&node.control),
     })

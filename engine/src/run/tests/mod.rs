@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use flow_dsl::pipeline::{Budget, Limit, OnError, Order, Output};
+use flow_dsl::pipeline::{Budget, Cache, Limit, OnError, Order, Output};
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::json;
 
@@ -51,6 +51,7 @@ pub(crate) fn hints() -> Resolved {
         limit: None,
         budget: None,
         on_retry: Vec::new(),
+        cache: Cache::default(),
         when: None,
     }
 }

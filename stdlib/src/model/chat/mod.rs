@@ -237,15 +237,15 @@ impl Chat {
     }
 
     /// Asks, once. The reply is the text that the model wrote, never empty. What an earlier attempt
-    /// was answered is not asked again.
+    /// or an earlier run was answered is not asked again.
     pub(crate) async fn ask(
         &self,
         ask: &Ask<'_>,
         context: &CallContext,
     ) -> Result<String, Failure> {
         let body = self.wire.body(&self.endpoint.model, ask);
-        let question = body.to_string();
-        if let Some(answer) = context.answers.get(question.as_bytes()) {
+        let question = self.question(&body);
+        if let Some(answer) = context.answers.get(&question, &context.meter)? {
             return Ok(answer.to_string());
         }
         let estimate = self.tokens(&question);
@@ -258,8 +258,23 @@ impl Chat {
         if text.trim().is_empty() {
             return Err(Failure::transient("the model's answer is empty"));
         }
-        context.answers.keep(question.as_bytes(), &text);
+        context.answers.keep(&question, &text).await?;
         Ok(text)
+    }
+
+    /// Forgets answers that were of no use, so that a later run asks anew.
+    pub(crate) async fn forget(
+        &self,
+        asks: impl Iterator<Item = Ask<'_>>,
+        context: &CallContext,
+    ) -> Result<(), Failure> {
+        let questions = asks.map(|ask| self.question(&self.wire.body(&self.endpoint.model, &ask)));
+        context.answers.forget(questions.collect()).await
+    }
+
+    /// All that decides on the answer.
+    fn question(&self, body: &Value) -> String {
+        format!("{}\n{body}", self.endpoint.url)
     }
 }
 

@@ -127,13 +127,50 @@ impl Embedder {
         }
     }
 
-    /// A vector for each text, or why it has none. A call that the server finds bad is halved until
-    /// the bad texts stand alone.
+    /// A vector for each text, or why it has none. Those that an earlier run has are not asked for.
     pub(crate) async fn embed(
         &self,
         texts: &[&str],
         context: &CallContext,
     ) -> Vec<Result<Value, Failure>> {
+        let questions: Vec<String> = texts.iter().map(|text| self.question(text)).collect();
+        let known = questions.iter().map(|question| {
+            let answer = context.answers.get(question, &context.meter)?;
+            Ok(answer.and_then(|answer| serde_json::from_str(&answer).ok()))
+        });
+        let known: Result<Vec<Option<Value>>, Failure> = known.collect();
+        let known = match known {
+            Ok(known) => known,
+            Err(failure) => return vec![Err(failure); texts.len()],
+        };
+        let new: Vec<usize> = (0..texts.len()).filter(|at| known[*at].is_none()).collect();
+        let asked: Vec<&str> = new.iter().map(|at| texts[*at]).collect();
+        let vectors = self.ask(&asked, context).await;
+        let kept = new
+            .iter()
+            .zip(&vectors)
+            .filter_map(|(at, vector)| Some((&questions[*at], vector.as_ref().ok()?.to_string())));
+        let kept: Vec<_> = kept.collect();
+        let kept = kept.iter().map(|(question, vector)| context.answers.keep(question, vector));
+        if let Err(failure) = futures::future::try_join_all(kept).await {
+            return vec![Err(failure); texts.len()];
+        }
+        let mut vectors = vectors.into_iter();
+        let results = known.into_iter().map(|known| match known {
+            Some(vector) => Ok(vector),
+            None => vectors.next().unwrap_or_else(|| Err(Failure::bad("no vector came for it"))),
+        });
+        results.collect()
+    }
+
+    /// All that decides on the vector of a text.
+    fn question(&self, text: &str) -> String {
+        format!("{}\n{}", self.endpoint.url, self.wire.body(&[text], self.dimensions))
+    }
+
+    /// A vector for each text, or why it has none. A call that the server finds bad is halved until
+    /// the bad texts stand alone.
+    async fn ask(&self, texts: &[&str], context: &CallContext) -> Vec<Result<Value, Failure>> {
         let mut results = Vec::with_capacity(texts.len());
         let mut parts = self.parts(texts);
         parts.reverse();

@@ -57,6 +57,17 @@ impl Talk<'_> {
         Ok(found.into_entities())
     }
 
+    /// A later run is to ask anew, and not to hear the same answers again.
+    async fn forget(&self) -> Result<(), Failure> {
+        let said = (0..self.turns.len()).filter(|at| matches!(self.turns[*at], Turn::Model(_)));
+        let asks = said.map(|at| Ask {
+            system: self.system,
+            turns: &self.turns[..at],
+            schema: self.schema,
+        });
+        self.chat.forget(asks, self.context).await
+    }
+
     /// Asks until the answer is right, or as good as it will be.
     async fn settle(&mut self, found: &mut Found) -> Result<(), Useless> {
         let (mut last, mut heard) = (None, false);
@@ -83,6 +94,7 @@ impl Talk<'_> {
         if heard && found.make_do() {
             return Ok(());
         }
+        self.forget().await.map_err(Useless::Call)?;
         let complaint = complaint.lines().next().unwrap_or_default();
         let reason = format!("the model's answer is of no use: {complaint}");
         Err(Useless::Answer(Failure::bad(reason).answer(&said)))

@@ -1,0 +1,84 @@
+//! The answers that one batch may use: those of its earlier attempts, and those of earlier runs.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use flow_dsl::pipeline::Cache;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{Key, Ledger};
+use crate::door::Meter;
+use crate::stage::{Failure, StageError};
+
+/// Answers to the calls for one batch, by what was asked: what was answered is not asked again, by
+/// a later attempt or by a later run. An answer is in the ledger before it is passed on.
+#[derive(Debug, Default)]
+pub struct Answers {
+    heard: Mutex<HashMap<Key, Arc<str>>>,
+    kept: Option<Kept>,
+}
+
+/// Where answers outlive a run.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The ledger.
+    pub ledger: Arc<Ledger>,
+    /// The node that asks.
+    pub node: Arc<str>,
+    /// Which of them may be used.
+    pub cache: Cache,
+}
+
+impl Answers {
+    /// Answers that outlive the run, where there is a ledger for them.
+    pub fn new(kept: Option<Kept>) -> Self {
+        Self { heard: Mutex::default(), kept }
+    }
+
+    /// The answer to a question that was asked before.
+    pub fn get(&self, question: &str, meter: &Meter) -> Result<Option<Arc<str>>, Failure> {
+        let key = xxh3_128(question.as_bytes());
+        if let Some(answer) = self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(Some(Arc::clone(answer)));
+        }
+        let Some(kept) = self.kept.as_ref().filter(|kept| kept.cache.reads) else {
+            return Ok(None);
+        };
+        let answer = kept.ledger.answer(key, kept.cache.age).map_err(|error| failure(&error))?;
+        if answer.is_some() {
+            meter.reused();
+        }
+        Ok(answer)
+    }
+
+    /// Keeps the answer to a question; returns when it is safe.
+    pub async fn keep(&self, question: &str, answer: &str) -> Result<(), Failure> {
+        let (key, answer) = (xxh3_128(question.as_bytes()), Arc::from(answer));
+        if let Some(Kept { ledger, node, cache }) = &self.kept
+            && cache.writes
+        {
+            ledger.keep(key, node, &answer).await.map_err(|error| failure(&error))?;
+        }
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answer);
+        Ok(())
+    }
+
+    /// Forgets answers that turned out to be of no use, so that the next run asks anew.
+    pub async fn forget(&self, questions: Vec<String>) -> Result<(), Failure> {
+        let keys: Vec<Key> = questions.iter().map(|text| xxh3_128(text.as_bytes())).collect();
+        {
+            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.retain(|key, _| !keys.contains(key));
+        }
+        match &self.kept {
+            Some(kept) => kept.ledger.forget(keys).await.map_err(|error| failure(&error)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Without its ledger a run cannot promise to pay only once, and ends in order.
+fn failure(error: &StageError) -> Failure {
+    let help = error.help.as_deref().unwrap_or_default();
+    Failure::fatal(format!("{}. {help}", error.message))
+}

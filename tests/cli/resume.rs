@@ -1,0 +1,235 @@
+//! Runs that are killed, changed and run again: nothing is paid twice, and what is stored in the
+//! end is what an unbroken run stores.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::folder::{Answer, Folder};
+use crate::model_server::{ModelServer, Reply};
+
+const PIPELINE: &str = r#"
+flow: calls
+params:
+  url: {type: string}
+models:
+  chat: {provider: openai, base_url: "{{ params.url }}", model: chat}
+  vectors: {provider: openai, base_url: "{{ params.url }}", model: vectors}
+schemas:
+  words: {kinds: {word: {description: A word.}}}
+defaults: {timeout: 20s}
+stages:
+  rows: {uses: read, with: {path: rows.jsonl}}
+  odd: {uses: filter, from: rows, with: {where: n % 2 == 1}}
+  found: {uses: extract, from: odd, parallelism: 8, with: {model: chat, schema: words, carry: [n]}}
+  vectors: {uses: embed, from: rows, parallelism: 2, batch_size: 8, with: {model: vectors}}
+  long: {uses: filter, from: found, with: {where: n > 20}}
+  words:
+    uses: store
+    from: found
+    batch_size: 5
+    with: {to: "sqlite:out.db", table: words, key: id}
+  numbers:
+    uses: store
+    from: vectors
+    with: {to: "sqlite:out.db", table: vectors, key: n, columns: [n, text, embedding]}
+  file: {uses: store, from: long, with: {to: long.jsonl}}
+"#;
+
+/// Calls that are in flight at most.
+const AT_ONCE: u64 = 8 + 2 * 8;
+
+/// What a model was asked: each text, and how often.
+type Asked = Arc<Mutex<BTreeMap<String, u64>>>;
+
+/// A model that finds the third word of each text and makes vectors of lengths.
+fn model() -> (ModelServer, Asked) {
+    let asked = Asked::default();
+    let seen = Arc::clone(&asked);
+    let server = ModelServer::start(move |nth, body| {
+        let mut asked = seen.lock().expect("the model");
+        let wait = Duration::from_millis(5 + (nth as u64 * 7) % 23);
+        if let Some(texts) = body["input"].as_array() {
+            let texts: Vec<&str> = texts.iter().filter_map(Value::as_str).collect();
+            for text in &texts {
+                *asked.entry(format!("vector of {text}")).or_default() += 1;
+            }
+            let one =
+                |(at, text): (usize, &&str)| json!({"index": at, "embedding": [text.len(), 0.1]});
+            let data: Vec<Value> = texts.iter().enumerate().map(one).collect();
+            return (wait, Reply::json(&json!({"data": data, "usage": {"prompt_tokens": 9}})));
+        }
+        let said = body["messages"][1]["content"].as_str().expect("a text");
+        let text = said.rsplit("\n\n").next().expect("a text");
+        *asked.entry(text.to_owned()).or_default() += 1;
+        let word = text.split(' ').nth(2).expect("a third word");
+        let entity = json!({"kind": "word", "name": word, "quote": text, "confidence": 1});
+        (wait, Reply::content(&json!({"entities": [entity]}).to_string()))
+    });
+    (server, asked)
+}
+
+fn rows(range: std::ops::Range<u32>) -> String {
+    let rows = range
+        .map(|n| format!("{}\n", json!({"n": n, "text": format!("Row number w{n} is here.")})));
+    rows.collect()
+}
+
+fn folder(rows: &str) -> Folder {
+    let folder = Folder::new();
+    folder.file("calls.yaml", PIPELINE);
+    folder.file("rows.jsonl", rows);
+    folder
+}
+
+fn run(folder: &Folder, server: &ModelServer, more: &str) -> Answer {
+    let answer = folder.flow(&format!("run calls.yaml --url {} {more}", server.url()));
+    assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
+    answer
+}
+
+/// What is stored, in canonical order.
+fn stored(folder: &Folder) -> Vec<String> {
+    let database = Connection::open(folder.path("out.db")).expect("the database");
+    let mut all: Vec<String> = folder.read("long.jsonl").lines().map(str::to_owned).collect();
+    for sql in [
+        "SELECT n, id, name, quote, start FROM words",
+        "SELECT n, text, embedding, 0, 0 FROM vectors",
+    ] {
+        let mut query = database.prepare(sql).expect("a table");
+        let rows = query.query_map([], |row| {
+            let values: Result<Vec<rusqlite::types::Value>, _> =
+                (0..5).map(|at| row.get(at)).collect();
+            Ok(format!("{:?}", values?))
+        });
+        all.extend(rows.expect("rows").map(|row| row.expect("a row")));
+    }
+    all.sort();
+    all
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
+}
+
+/// `FLOW_KILLS=100 FLOW_SEED=7 cargo test --test cli killed -- --nocapture` for the long version.
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_as_an_unbroken_one() {
+    let (kills, seed) = (number("FLOW_KILLS", 6), number("FLOW_SEED", 1));
+    let rows = rows(0..400);
+    let (server, asked) = model();
+    let unbroken = folder(&rows);
+    run(&unbroken, &server, "");
+    let needed = asked.lock().expect("the model").values().sum::<u64>();
+    assert_eq!(needed, 600);
+    assert!(asked.lock().expect("the model").values().all(|times| *times == 1));
+
+    let (server, asked) = model();
+    let broken = folder(&rows);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut killed = 0;
+    for _ in 0..kills {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flow"));
+        command.current_dir(broken.path(".")).args(["run", "calls.yaml", "--url", &server.url()]);
+        let mut child =
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary");
+        // Killed at a moment that the model's work decides, not the clock.
+        let until = server.calls() + random.usize(1..40);
+        while server.calls() < until && child.try_wait().expect("a status").is_none() {
+            std::thread::yield_now();
+        }
+        killed += u64::from(child.try_wait().expect("a status").is_none());
+        child.kill().expect("killed, or gone");
+        child.wait().expect("an end");
+    }
+    let answer = run(&broken, &server, "");
+    assert_eq!(stored(&broken), stored(&unbroken), "seed {seed}");
+    let asked = asked.lock().expect("the model");
+    let (texts, times) = (asked.len() as u64, asked.values().sum::<u64>());
+    println!("seed {seed}: {killed} kills, {} of {texts} asked again", times - texts);
+    assert_eq!(texts, needed, "{}", answer.out);
+    assert!(times - texts <= killed * AT_ONCE, "seed {seed}: {times} for {texts}");
+    assert!(killed > 0);
+}
+
+#[test]
+fn only_what_changed_is_asked_again() {
+    let (server, asked) = model();
+    let asked = || std::mem::take(&mut *asked.lock().expect("the model"));
+    let folder = folder(&rows(0..40));
+    run(&folder, &server, "");
+    assert_eq!(asked().len(), 60);
+    let before = stored(&folder);
+    // Nothing changed but what does not matter.
+    let file = PIPELINE.replace("parallelism: 8", "parallelism: 3").replace("found", "finds");
+    folder.file("calls.yaml", file.replace("stages:", "# a remark\nstages:"));
+    let answer = run(&folder, &server, "");
+    assert_eq!((asked().len(), stored(&folder)), (0, before));
+    assert!(answer.out.contains("reused"), "{}", answer.out);
+    // One row edited, one added.
+    folder.file("calls.yaml", PIPELINE);
+    let edited = rows(0..41).replace("number w7 is", "number w7 was") + &rows(41..42);
+    folder.file("rows.jsonl", edited);
+    run(&folder, &server, "");
+    let again = asked();
+    let expected = ["Row number w41 is here.", "Row number w7 was here."];
+    let chats: Vec<&String> = again.keys().filter(|text| !text.starts_with("vector")).collect();
+    assert_eq!(chats, expected);
+    assert_eq!(again.len(), 2 + 3);
+    // Another prompt, or on request.
+    folder.file(
+        "calls.yaml",
+        PIPELINE.replace("schema: words,", "schema: words, instructions: Be brief.,"),
+    );
+    run(&folder, &server, "");
+    assert_eq!(asked().len(), 21);
+    run(&folder, &server, "--fresh");
+    assert_eq!(asked().len(), 21 + 42);
+    run(&folder, &server, "--state none");
+    assert_eq!(asked().len(), 21 + 42);
+    run(&folder, &server, "");
+    assert_eq!(asked().len(), 0);
+}
+
+#[test]
+fn answers_of_no_use_are_not_kept() {
+    let server = ModelServer::start(|nth, _| {
+        let said = if nth < 3 { "I would rather not." } else { "{\"entities\": []}" };
+        (Duration::ZERO, Reply::content(said))
+    });
+    let folder = folder(&rows(1..2));
+    let file =
+        PIPELINE.replace("from: rows, parallelism: 2", "from: rows, when: false, parallelism: 2");
+    folder.file("calls.yaml", file);
+    let first = run(&folder, &server, "");
+    assert!(first.out.contains("of no use"), "{}", first.out);
+    assert_eq!(server.calls(), 3);
+    run(&folder, &server, "");
+    assert_eq!(server.calls(), 4, "the record that was rejected is tried again");
+    run(&folder, &server, "");
+    assert_eq!(server.calls(), 4);
+}
+
+#[test]
+fn the_ledger_is_looked_at_and_emptied() {
+    let (server, _) = model();
+    let folder = folder(&rows(0..10));
+    let nothing = folder.flow("cache stats");
+    assert_eq!(nothing.code, 2);
+    assert!(nothing.err.contains("no run has kept anything"), "{}", nothing.err);
+    run(&folder, &server, "");
+    let stats = folder.flow("cache stats").out;
+    let rows: Vec<&str> = stats.lines().map(str::trim).collect();
+    assert!(rows[1].starts_with("found") && rows[1].contains(" 5 "), "{stats}");
+    assert!(rows[2].starts_with("vectors") && rows[2].contains(" 10 "), "{stats}");
+    assert_eq!(folder.flow("cache prune --to 1GB").out, "0 answers taken away\n");
+    assert_eq!(folder.flow("cache clear .").out, "15 answers taken away\n");
+    assert_eq!(folder.flow("cache prune --to 5").code, 2);
+    folder.file(".flow/ledger.db", "this is no database, however long one looks at it");
+    let answer = run(&folder, &server, "");
+    assert!(answer.err.contains("the ledger was damaged"), "{}", answer.err);
+}
