@@ -177,6 +177,8 @@ fn plan() -> Command {
             words("format", "FORMAT", &["text", "json"])
                 .default_value("text")
                 .help("How to print the plan"),
+            state(),
+            switch("fresh", "Plan as if no answers of earlier runs were there"),
             switch("exact", "Read all of the input to count calls, however long it takes"),
         ])
 }

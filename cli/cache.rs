@@ -38,6 +38,16 @@ pub(crate) fn of_run(
     }
 }
 
+/// The ledger that a run would find, when there is one already.
+pub(crate) fn of_plan(matches: &ArgMatches, file: &Path) -> Result<Option<Arc<Ledger>>, Trouble> {
+    let folder = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    let state = state(matches, &folder).filter(|_| !matches.get_flag("fresh"));
+    match state.filter(|state| Ledger::is_in(state)) {
+        Some(state) => open(&state).map(|ledger| Some(Arc::new(ledger))),
+        None => Ok(None),
+    }
+}
+
 /// The folder of the ledger: `--state`, or the one beside the pipeline.
 fn state(matches: &ArgMatches, folder: &Path) -> Option<PathBuf> {
     match matches.get_one::<PathBuf>("state") {
@@ -68,7 +78,7 @@ fn trouble(error: StageError) -> Trouble {
 pub(crate) fn cache(matches: &ArgMatches) -> Result<Exit, Trouble> {
     let Some((act, matches)) = matches.subcommand() else { return Ok(Exit::Wrong) };
     let folder = matches.get_one::<PathBuf>("folder").cloned().unwrap_or_default();
-    let Some(state) = state(matches, &folder).filter(|state| state.is_dir()) else {
+    let Some(state) = state(matches, &folder).filter(|state| Ledger::is_in(state)) else {
         return Err(Trouble::wrong(
             format!("no run has kept anything in `{}`", folder.join(FOLDER).display()),
             "Name the folder of the pipeline, or the ledger's own with `--state DIR`.",

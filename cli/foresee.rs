@@ -1,10 +1,12 @@
 //! What a run would need: calls, tokens, money and time, told from the real input without a call.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flow_dsl::pipeline::Limit;
 use flow_engine::door::Money;
+use flow_engine::ledger::Ledger;
 use flow_engine::plan::Plan;
 use flow_engine::preview::{
     self, Band, Basis, Binds, Bottleneck, FIRST_TOKEN, Foreseen, Prediction, PreviewError,
@@ -28,12 +30,13 @@ pub(crate) type Outlook = Option<Result<Prediction, PreviewError>>;
 pub(crate) fn outlook(
     plan: &Plan,
     exact: bool,
+    ledger: Option<&Arc<Ledger>>,
     again: impl FnOnce() -> Result<Plan, Exit>,
 ) -> Result<Outlook, Trouble> {
     let calls = plan.graph.node_weights().any(|node| matches!(node.stage, Stage::Call(_)));
     let Some(plan) = calls.then(again).and_then(Result::ok) else { return Ok(None) };
     let runtime = runtime()?;
-    let prediction = runtime.block_on(preview::predict(plan, (!exact).then_some(LOOK)));
+    let prediction = runtime.block_on(preview::predict(plan, (!exact).then_some(LOOK), ledger));
     runtime.shutdown_background();
     Ok(Some(prediction))
 }
@@ -62,6 +65,7 @@ fn needs(prediction: &Prediction, limits: &[Limit]) -> String {
         ("model", Align::Left),
         ("records", Align::Right),
         ("calls", Align::Right),
+        ("reused", Align::Right),
         ("tokens in", Align::Right),
         ("tokens out", Align::Right),
         ("cost", Align::Right),
@@ -93,10 +97,10 @@ fn row(node: &Foreseen) -> Vec<String> {
     let model = node.model.as_ref().map(|asked| asked.model.clone()).unwrap_or_default();
     let mut row = vec![node.node.clone(), model];
     let Some(need) = node.need else {
-        row.extend(["unknown"; 5].map(str::to_owned));
+        row.extend(["unknown"; 6].map(str::to_owned));
         return row;
     };
-    row.extend([count(need.records), count(need.calls)]);
+    row.extend([need.records, need.calls, need.reused].map(count));
     row.push(band(need.input_tokens, |tokens| count(*tokens)));
     row.push(band(need.output_tokens, |tokens| count(*tokens)));
     row.push(need.cost.map_or("unknown price".to_owned(), |cost| band(cost, Money::to_string)));

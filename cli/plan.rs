@@ -14,7 +14,7 @@ use crate::exit::{Exit, Trouble};
 use crate::foresee::{self, Outlook};
 use crate::load::Loaded;
 use crate::table::{Align, Table};
-use crate::{graph, number, params, terminal};
+use crate::{cache, graph, number, params, terminal};
 
 /// Runs the command.
 pub(crate) fn plan(matches: &ArgMatches, file: &Loaded) -> Result<Exit, Trouble> {
@@ -23,7 +23,9 @@ pub(crate) fn plan(matches: &ArgMatches, file: &Loaded) -> Result<Exit, Trouble>
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
-    let outlook = foresee::outlook(&plan, matches.get_flag("exact"), || file.plan(&inputs))?;
+    let ledger = cache::of_plan(matches, &file.path)?;
+    let outlook =
+        foresee::outlook(&plan, matches.get_flag("exact"), ledger.as_ref(), || file.plan(&inputs))?;
     if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
         terminal::out(&format!("{:#}\n", to_json(&plan, &outlook)))?;
     } else {

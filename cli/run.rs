@@ -30,7 +30,9 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
     };
     if matches.get_flag("dry-run") {
         let tree = graph::tree(&Drawing::of(&plan));
-        let outlook = foresee::outlook(&plan, false, || file.plan_within(&inputs, most))?;
+        let ledger = cache::of_plan(matches, &file.path)?;
+        let outlook =
+            foresee::outlook(&plan, false, ledger.as_ref(), || file.plan_within(&inputs, most))?;
         terminal::out(&format!("{}\ngraph\n{tree}", plan::text(&plan, &outlook)))?;
         return Ok(Exit::Done);
     }

@@ -25,6 +25,7 @@ pub mod prelude {
 
     pub use crate::door::Door;
     pub use crate::expr::{Expr, Template};
+    pub use crate::ledger::Answers;
     pub use crate::record::{Record, RecordId};
     pub use crate::registry::{Build, BuildError, Config};
     pub use crate::stage::{

@@ -232,9 +232,9 @@ pub trait Call: Send + Sync {
     }
 
     /// What a batch is thought to use when no call fails, told without calling anybody; nothing
-    /// when that cannot be told.
-    fn estimate(&self, batch: &[Record]) -> Option<Estimate> {
-        let _ = batch;
+    /// when that cannot be told. What is `known` is not asked.
+    fn estimate(&self, batch: &[Record], known: &Answers) -> Option<Estimate> {
+        let _ = (batch, known);
         None
     }
 

@@ -170,10 +170,20 @@ fn only_what_changed_is_asked_again() {
     let answer = run(&folder, &server, "");
     assert_eq!((asked().len(), stored(&folder)), (0, before));
     assert!(answer.out.contains("reused"), "{}", answer.out);
+    // The plan knows it.
+    let planned = |more: &str| -> Value {
+        let line = format!("plan calls.yaml --format json --url {} {more}", server.url());
+        let plan: Value = serde_json::from_str(&folder.flow(&line).out).expect("a plan");
+        let nodes = plan["prediction"]["nodes"].as_array().expect("nodes").clone();
+        nodes.iter().map(|node| json!([node["need"]["calls"], node["need"]["reused"]])).collect()
+    };
+    assert_eq!(planned(""), json!([[0, 20], [0, 40]]));
+    assert_eq!(planned("--fresh"), json!([[20, 0], [5, 0]]));
     // One row edited, one added.
     folder.file("calls.yaml", PIPELINE);
     let edited = rows(0..41).replace("number w7 is", "number w7 was") + &rows(41..42);
     folder.file("rows.jsonl", edited);
+    assert_eq!(planned(""), json!([[2, 19], [2, 39]]));
     run(&folder, &server, "");
     let again = asked();
     let expected = ["Row number w41 is here.", "Row number w7 was here."];

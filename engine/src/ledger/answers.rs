@@ -51,6 +51,13 @@ impl Answers {
         Ok(answer)
     }
 
+    /// Whether there is an answer to a question; without a word where the ledger cannot be read.
+    pub fn has(&self, question: &str) -> bool {
+        let key = xxh3_128(question.as_bytes());
+        let reads = self.kept.as_ref().filter(|kept| kept.cache.reads);
+        reads.is_some_and(|kept| matches!(kept.ledger.answer(key, kept.cache.age), Ok(Some(_))))
+    }
+
     /// Keeps the answer to a question; returns when it is safe.
     pub async fn keep(&self, question: &str, answer: &str) -> Result<(), Failure> {
         let (key, answer) = (xxh3_128(question.as_bytes()), Arc::from(answer));

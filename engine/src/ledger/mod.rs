@@ -80,6 +80,11 @@ impl Ledger {
         Ok(Self { path, reader, answers: Group::new(writer), salvaged })
     }
 
+    /// Whether there is one in a folder.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).is_file()
+    }
+
     /// What was saved, when the ledger was found damaged.
     pub const fn salvaged(&self) -> Option<&Salvaged> {
         self.salvaged.as_ref()

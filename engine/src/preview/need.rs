@@ -46,6 +46,8 @@ pub struct Asked {
 pub struct Estimate {
     /// Calls.
     pub calls: u64,
+    /// Calls that are not needed: an earlier run has the answer.
+    pub reused: u64,
     /// Tokens sent.
     pub input_tokens: u64,
     /// Tokens received.
@@ -55,6 +57,7 @@ pub struct Estimate {
 impl std::ops::AddAssign for Estimate {
     fn add_assign(&mut self, other: Self) {
         self.calls += other.calls;
+        self.reused += other.reused;
         self.input_tokens += other.input_tokens;
         self.output_tokens.low += other.output_tokens.low;
         self.output_tokens.high += other.output_tokens.high;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::time::{Bottleneck, Load, loads};
 use super::{Asked, Band, Estimate, PreviewError, cut, look};
 use crate::door::{Money, Tokens};
+use crate::ledger::{Answers, Kept, Ledger};
 use crate::plan::{Plan, PlanNode};
 use crate::record::Record;
 use crate::stage::{Call, Gather, Pull, Source, Stage, StageError, Survey};
@@ -70,6 +71,8 @@ pub struct Need {
     pub records: u64,
     /// Calls, when none fails.
     pub calls: u64,
+    /// Calls that are not needed: an earlier run has the answer.
+    pub reused: u64,
     /// Tokens sent.
     pub input_tokens: Band<u64>,
     /// Tokens received.
@@ -86,12 +89,18 @@ struct Sum {
     untold: bool,
 }
 
-/// Foresees a run. All of the input is read, or as much as can be in a time.
-pub async fn predict(plan: Plan, time: Option<Duration>) -> Result<Prediction, PreviewError> {
+/// Foresees a run that has a ledger. All of the input is read, or as much as can be in a time.
+pub async fn predict(
+    plan: Plan,
+    time: Option<Duration>,
+    ledger: Option<&Arc<Ledger>>,
+) -> Result<Prediction, PreviewError> {
     let calls: Vec<(NodeIndex, Caller)> = plan
         .graph
         .node_indices()
-        .filter_map(|at| Some((at, Caller::of(&plan.graph[at], cut::unforeseen(&plan, at))?)))
+        .filter_map(|at| {
+            Some((at, Caller::of(&plan.graph[at], cut::unforeseen(&plan, at), ledger)?))
+        })
         .collect();
     let limits = plan.limits.clone();
     let foreseen: Vec<NodeIndex> =
@@ -143,6 +152,7 @@ fn sum(nodes: Vec<(Foreseen, Caller)>, loads: &[Load]) -> Prediction {
 pub(super) struct Caller {
     node: String,
     call: Arc<dyn Call>,
+    known: Arc<Answers>,
     pub(super) asked: Option<Asked>,
     /// The limits that its calls wait for.
     pub(super) limits: Vec<String>,
@@ -153,16 +163,19 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    fn of(node: &PlanNode, below: Option<String>) -> Option<Self> {
+    fn of(node: &PlanNode, below: Option<String>, ledger: Option<&Arc<Ledger>>) -> Option<Self> {
         let Stage::Call(call) = &node.stage else { return None };
         let asked = call.models().into_iter().next();
         let model_limit = asked.as_ref().and_then(|asked| asked.limit.clone());
         let mut limits: Vec<String> =
             node.hints.limit.clone().into_iter().chain(model_limit).collect();
         limits.dedup();
+        let (name, cache) = (node.name.as_str().into(), node.hints.cache);
+        let kept = ledger.map(|ledger| Kept { ledger: Arc::clone(ledger), node: name, cache });
         Some(Self {
             node: node.name.clone(),
             call: Arc::clone(call),
+            known: Arc::new(Answers::new(kept)),
             asked,
             limits,
             parallelism: node.hints.parallelism,
@@ -175,6 +188,7 @@ impl Caller {
     fn tap(&self) -> Stage {
         Stage::Gather(Box::new(Count {
             call: Arc::clone(&self.call),
+            known: Arc::clone(&self.known),
             batch_size: self.batch_size,
             held: Vec::new(),
             sum: Arc::clone(&self.sum),
@@ -207,7 +221,7 @@ impl Caller {
             reason = "counts are far below 2^52"
         )]
         let scaled = |count: u64, by: f64| (count as f64 * by).round() as u64;
-        let Estimate { calls, input_tokens, output_tokens } = sum.estimate;
+        let Estimate { calls, reused, input_tokens, output_tokens } = sum.estimate;
         let off = self.asked.as_ref().map_or(0.0, |asked| asked.counting_error);
         let input = Band { low: 1.0 - off, high: 1.0 + off };
         let input_tokens = input.map(|share| scaled(input_tokens, share * times));
@@ -217,6 +231,7 @@ impl Caller {
         Need {
             records: scaled(sum.records, times),
             calls: scaled(calls, times),
+            reused: scaled(reused, times),
             input_tokens,
             output_tokens,
             cost: price.map(|price| Band {
@@ -230,6 +245,7 @@ impl Caller {
 /// Counts what a call would need, batch by batch.
 struct Count {
     call: Arc<dyn Call>,
+    known: Arc<Answers>,
     batch_size: usize,
     held: Vec<Record>,
     sum: Arc<Mutex<Sum>>,
@@ -237,7 +253,7 @@ struct Count {
 
 impl Count {
     fn count(&self, batch: &[Record]) {
-        let estimate = self.call.estimate(batch);
+        let estimate = self.call.estimate(batch, &self.known);
         let mut sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner);
         sum.records += batch.len() as u64;
         match estimate {

@@ -7,6 +7,7 @@ use flow_dsl::{Span, Spanned};
 
 use super::*;
 use crate::door::{Money, Price};
+use crate::ledger::Answers;
 use crate::plan::Resolved;
 use crate::run::tests::{CountAll, Graph, Numbers, hints, keep, light, number, numbers, slow};
 use crate::stage::{Asked, Call, CallContext, Estimate, Pull, Source, StageError, Survey};
@@ -100,10 +101,10 @@ impl Call for Told {
         }]
     }
 
-    fn estimate(&self, batch: &[Record]) -> Option<Estimate> {
+    fn estimate(&self, batch: &[Record], _: &Answers) -> Option<Estimate> {
         let input_tokens = batch.iter().map(number).sum();
         let output_tokens = Band { low: input_tokens, high: 2 * input_tokens };
-        Some(Estimate { calls: 1, input_tokens, output_tokens })
+        Some(Estimate { calls: 1, reused: 0, input_tokens, output_tokens })
     }
 }
 
@@ -141,7 +142,7 @@ fn told(source: Stage) -> Graph {
 
 #[tokio::test]
 async fn what_is_read_to_its_end_is_counted_exactly() {
-    let prediction = predict(told(numbers(100)).plan(), None).await.unwrap();
+    let prediction = predict(told(numbers(100)).plan(), None, None).await.unwrap();
     let [first, second] = prediction.nodes.as_slice() else { panic!("{prediction:?}") };
     let need = first.need.unwrap();
     let sum = (0..100).sum::<u64>();
@@ -161,7 +162,7 @@ async fn what_is_read_to_its_end_is_counted_exactly() {
 
 #[tokio::test]
 async fn what_is_read_in_part_is_taken_for_the_whole_or_said_to_be_a_part() {
-    let cut = |source| predict(told(source).plan(), Some(Duration::ZERO));
+    let cut = |source| predict(told(source).plan(), Some(Duration::ZERO), None);
     let source = || Numbers { next: 0, end: 100, most: 5, bad: None };
     let known = cut(Stage::Source(Box::new(Long(source())))).await.unwrap();
     let Basis::Sampled { share } = known.nodes[0].basis else { panic!("{known:?}") };
@@ -174,7 +175,7 @@ async fn what_is_read_in_part_is_taken_for_the_whole_or_said_to_be_a_part() {
 
 #[tokio::test]
 async fn a_stage_that_cannot_tell_is_not_guessed_at() {
-    let prediction = predict(graph().plan(), None).await.unwrap();
+    let prediction = predict(graph().plan(), None, None).await.unwrap();
     assert_eq!((&prediction.nodes[0].basis, prediction.nodes[0].need), (&Basis::Untold, None));
     assert!(prediction.at_least && prediction.bottleneck.is_none());
 }

@@ -213,12 +213,21 @@ impl Chat {
 
     /// What a question is thought to use whose answer has at most so many tokens for each of the
     /// text that it is about, besides some.
-    pub(crate) fn estimate(&self, ask: &Ask<'_>, text: &str, answer: Share) -> Estimate {
+    pub(crate) fn estimate(
+        &self,
+        ask: &Ask<'_>,
+        text: &str,
+        answer: Share,
+        known: &Answers,
+    ) -> Estimate {
+        if known.has(&self.question(&self.wire.body(&self.endpoint.model, ask))) {
+            return Estimate { reused: 1, ..Estimate::default() };
+        }
         let input_tokens = self.counter.question(ask, self.wire.sends_schema());
         let high = answer.besides + answer.for_each * self.counter.text(text);
         let high = self.wire.most_answer().map_or(high, |most| most.min(high));
         let output_tokens = Band { low: answer.least.min(high), high };
-        Estimate { calls: 1, input_tokens, output_tokens }
+        Estimate { calls: 1, reused: 0, input_tokens, output_tokens }
     }
 
     fn tokens(&self, body: &str) -> Tokens {

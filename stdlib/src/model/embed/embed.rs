@@ -129,12 +129,12 @@ impl Call for ByModel {
         vec![self.embedder.asked()]
     }
 
-    fn estimate(&self, batch: &[Record]) -> Option<Estimate> {
+    fn estimate(&self, batch: &[Record], known: &Answers) -> Option<Estimate> {
         let texts = batch.iter().map(|record| input::text(&self.text, record));
         // A record without a text takes no call.
         let texts: Vec<String> = texts.filter_map(Result::ok).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        Some(self.embedder.estimate(&texts))
+        Some(self.embedder.estimate(&texts, known))
     }
 
     fn batch_size(&self) -> usize {

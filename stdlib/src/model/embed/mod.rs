@@ -119,9 +119,12 @@ impl Embedder {
     }
 
     /// What texts are thought to need, when no call is refused.
-    pub(crate) fn estimate(&self, texts: &[&str]) -> Estimate {
+    pub(crate) fn estimate(&self, texts: &[&str], known: &Answers) -> Estimate {
+        let (old, texts): (Vec<&str>, Vec<&str>) =
+            texts.iter().partition(|text| known.has(&self.question(text)));
         Estimate {
-            calls: self.parts(texts).len() as u64,
+            calls: self.parts(&texts).len() as u64,
+            reused: old.len() as u64,
             input_tokens: texts.iter().map(|text| self.counter.text(text)).sum(),
             output_tokens: Band::default(),
         }

@@ -86,7 +86,7 @@ impl ByChat {
 
     /// What a record is thought to need, when each answer is right at once. What was missed is
     /// asked for with the whole conversation so far.
-    fn foresee(&self, record: &Record) -> Result<Estimate, Failure> {
+    fn foresee(&self, record: &Record, known: &Answers) -> Result<Estimate, Failure> {
         let text = self.input.text(record)?;
         let mut sum = Estimate::default();
         for opening in self.openings(record, &text)? {
@@ -94,7 +94,7 @@ impl ByChat {
             let turns = [Turn::User(prompt::user(window))];
             let (system, schema) = (&*opening.system, &opening.part.answer);
             let ask = Ask { system, turns: &turns, schema };
-            let estimate = self.chat.estimate(&ask, window, ANSWER);
+            let estimate = self.chat.estimate(&ask, window, ANSWER, known);
             for _ in 0..=self.manners.gleaning {
                 sum += estimate;
             }
@@ -161,11 +161,11 @@ impl Call for ByChat {
         self.chat.models()
     }
 
-    fn estimate(&self, batch: &[Record]) -> Option<Estimate> {
+    fn estimate(&self, batch: &[Record], known: &Answers) -> Option<Estimate> {
         let mut sum = Estimate::default();
         for record in batch {
             // A record that cannot be asked about takes no call.
-            if let Ok(estimate) = self.foresee(record) {
+            if let Ok(estimate) = self.foresee(record, known) {
                 sum += estimate;
             }
         }
