@@ -15,6 +15,8 @@ use crate::number;
 use crate::table::{Align, Table};
 use crate::terminal;
 
+/// Bytes that a ledger may have; what was used longest ago goes first.
+const MOST: u64 = 4 << 30;
 /// The word that stands for no ledger at all.
 const NONE: &str = "none";
 
@@ -35,6 +37,13 @@ pub(crate) fn of_run(
     match state(matches, &folder) {
         Some(state) if wanted => open(&state).map(|ledger| Some(Arc::new(ledger))),
         _ => Ok(None),
+    }
+}
+
+/// The end of a run. What it has written stands, whatever becomes of the ledger now.
+pub(crate) async fn settle(ledger: &Ledger) {
+    if let Err(error) = ledger.settle(MOST).await {
+        terminal::err(&format!("warning: {}\n", error.message));
     }
 }
 

@@ -124,6 +124,9 @@ async fn drive(plan: Plan, around: Around, word: &str, screen: &Screen) -> Resul
         match event {
             Event::Ended(report) => {
                 display.finish(&watch.progress());
+                if let Some(ledger) = &around.ledger {
+                    cache::settle(ledger).await;
+                }
                 return Ok(*report);
             }
             Event::Tick => display.update(&watch.progress()),

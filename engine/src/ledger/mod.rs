@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::stage::StageError;
 pub use answers::{Answers, Kept};
@@ -24,6 +24,11 @@ pub const FOLDER: &str = ".flow";
 /// Its file.
 const FILE: &str = "ledger.db";
 
+/// How exactly it is known when an answer was last used, in seconds.
+const DAY: u64 = 86_400;
+/// Answers of which it is noted at the end of a run that they were used.
+const MOST_STALE: usize = 65_536;
+
 /// What an answer is kept under: 128 bits over all that was asked.
 pub type Key = u128;
 
@@ -33,6 +38,8 @@ pub struct Ledger {
     path: PathBuf,
     reader: Mutex<Connection>,
     answers: Group<Answered>,
+    /// Answers that were used today and that the file does not know of yet.
+    stale: Mutex<Vec<Key>>,
     salvaged: Option<Salvaged>,
 }
 
@@ -77,7 +84,8 @@ impl Ledger {
         let (writer, salvaged) = file::open(&path)?;
         let reader = file::connect(&path).map_err(|error| file::broke(&path, &error))?;
         let reader = Mutex::new(reader);
-        Ok(Self { path, reader, answers: Group::new(writer), salvaged })
+        let (answers, stale) = (Group::new(writer), Mutex::default());
+        Ok(Self { path, reader, answers, stale, salvaged })
     }
 
     /// Whether there is one in a folder.
@@ -95,14 +103,32 @@ impl Ledger {
         let oldest = age.map_or(0, |age| now().saturating_sub(age.as_secs()));
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let found = reader
-            .prepare_cached("SELECT text FROM answers WHERE key = ?1 AND at >= ?2")
+            .prepare_cached("SELECT text, used FROM answers WHERE key = ?1 AND at >= ?2")
             .and_then(|mut query| {
-                query
-                    .query_row(params![key.to_le_bytes(), oldest], |row| row.get::<_, String>(0))
-                    .optional()
+                let key = params![key.to_le_bytes(), oldest];
+                let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?));
+                query.query_row(key, row).optional()
             })
             .map_err(|error| file::broke(&self.path, &error))?;
-        Ok(found.map(Arc::from))
+        let Some((text, used)) = found else { return Ok(None) };
+        if now().saturating_sub(used) > DAY {
+            let mut stale = self.stale.lock().unwrap_or_else(PoisonError::into_inner);
+            if stale.len() < MOST_STALE {
+                stale.push(key);
+            }
+        }
+        Ok(Some(Arc::from(text)))
+    }
+
+    /// The end of a run: notes what was used, and takes away what was used longest ago when the
+    /// file is larger than `most` bytes. Says how many answers went.
+    pub async fn settle(&self, most: u64) -> Result<u64, StageError> {
+        let stale = std::mem::take(&mut *self.stale.lock().unwrap_or_else(PoisonError::into_inner));
+        if !stale.is_empty() {
+            self.for_each("UPDATE answers SET used = ?2 WHERE key = ?1", stale).await?;
+        }
+        let size = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        if size > most { self.prune(most).await } else { Ok(0) }
     }
 
     /// Keeps an answer; it is in the file when this returns.
@@ -135,11 +161,6 @@ impl Ledger {
             rows.collect()
         });
         stats.map_err(|error| file::broke(&self.path, &error))
-    }
-
-    /// Notes that answers were used, so that those that are not go first.
-    pub async fn touch(&self, keys: Vec<Key>) -> Result<(), StageError> {
-        self.for_each("UPDATE answers SET used = ?2 WHERE key = ?1", keys).await
     }
 
     async fn for_each(&self, sql: &'static str, keys: Vec<Key>) -> Result<(), StageError> {
