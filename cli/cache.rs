@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::ArgMatches;
 use flow_engine::ledger::{FOLDER, Ledger};
 use flow_engine::plan::Plan;
+use flow_engine::report::Report;
 use flow_engine::stage::{Stage, StageError};
 use flow_engine::words::counted;
 
@@ -20,19 +21,24 @@ const MOST: u64 = 4 << 30;
 /// The word that stands for no ledger at all.
 const NONE: &str = "none";
 
-/// The ledger of a run, when a node of the plan keeps answers or uses them. With `--fresh` none are
-/// used.
+/// A plan as `--fresh` wants it: no answer of an earlier run is used.
+pub(crate) fn fresh(matches: &ArgMatches, mut plan: Plan) -> Plan {
+    for node in plan.graph.node_weights_mut() {
+        node.hints.cache.reads &= !matches.get_flag("fresh");
+    }
+    plan
+}
+
+/// The ledger of a run, when a node of the plan keeps answers or uses them.
 pub(crate) fn of_run(
     matches: &ArgMatches,
     file: &Path,
-    plan: &mut Plan,
+    plan: &Plan,
 ) -> Result<Option<Arc<Ledger>>, Trouble> {
-    let mut wanted = false;
-    for node in plan.graph.node_weights_mut() {
-        node.hints.cache.reads &= !matches.get_flag("fresh");
+    let wanted = plan.graph.node_weights().any(|node| {
         let cache = node.hints.cache;
-        wanted |= matches!(node.stage, Stage::Call(_)) && (cache.reads || cache.writes);
-    }
+        matches!(node.stage, Stage::Call(_)) && (cache.reads || cache.writes)
+    });
     let folder = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
     match state(matches, &folder) {
         Some(state) if wanted => open(&state).map(|ledger| Some(Arc::new(ledger))),
@@ -41,8 +47,9 @@ pub(crate) fn of_run(
 }
 
 /// The end of a run. What it has written stands, whatever becomes of the ledger now.
-pub(crate) async fn settle(ledger: &Ledger) {
-    if let Err(error) = ledger.settle(MOST).await {
+pub(crate) async fn settle(ledger: &Ledger, report: &Report) {
+    let noted = ledger.note(&report.nodes).await;
+    if let Err(error) = noted.and(ledger.settle(MOST).await) {
         terminal::err(&format!("warning: {}\n", error.message));
     }
 }
@@ -50,7 +57,7 @@ pub(crate) async fn settle(ledger: &Ledger) {
 /// The ledger that a run would find, when there is one already.
 pub(crate) fn of_plan(matches: &ArgMatches, file: &Path) -> Result<Option<Arc<Ledger>>, Trouble> {
     let folder = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    let state = state(matches, &folder).filter(|_| !matches.get_flag("fresh"));
+    let state = state(matches, &folder);
     match state.filter(|state| Ledger::is_in(state)) {
         Some(state) => open(&state).map(|ledger| Some(Arc::new(ledger))),
         None => Ok(None),

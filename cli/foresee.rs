@@ -81,12 +81,16 @@ fn needs(prediction: &Prediction, limits: &[Limit]) -> String {
     let (cost, seconds) = (band(prediction.cost, ToString::to_string), prediction.seconds);
     let time = band(seconds, |seconds| number::duration(whole_seconds(*seconds)));
     let _ = writeln!(text, "  in all {more}{cost}, in {more}{time}");
-    let (first, speed) = (FIRST_TOKEN, TOKENS_PER_SECOND);
-    let _ = writeln!(
-        text,
-        "  assumed: calls succeed at once; a call takes {}s to {}s and then {} to {} tokens a second",
-        first.low, first.high, speed.low, speed.high
-    );
+    text.push_str("  assumed: calls succeed at once");
+    if prediction.nodes.iter().any(|node| node.need.is_some_and(|need| need.past.is_none())) {
+        let (first, speed) = (FIRST_TOKEN, TOKENS_PER_SECOND);
+        let _ = write!(
+            text,
+            "; a call takes {}s to {}s and then {} to {} tokens a second",
+            first.low, first.high, speed.low, speed.high
+        );
+    }
+    text.push('\n');
     if let Some(bottleneck) = &prediction.bottleneck {
         text.push_str(&narrowest(bottleneck, limits));
     }
@@ -111,9 +115,13 @@ fn basis(node: &Foreseen) -> String {
     let counted = node.model.as_ref().map(|asked| format!("; tokens in {}", asked.counted));
     let priced = node.model.as_ref().and_then(|asked| asked.price_as_of);
     let priced = priced.map(|day| format!("; price of {day}")).unwrap_or_default();
-    let counted = counted.unwrap_or_default() + &priced;
+    let past = node.need.and_then(|need| need.past).map_or_else(
+        || "; tokens out and times assumed".to_owned(),
+        |past| format!("; tokens out and times as of {} earlier calls", count(past.calls)),
+    );
+    let counted = counted.unwrap_or_default() + &priced + &past;
     match &node.basis {
-        Basis::Counted => format!("all input read{counted}; tokens out assumed"),
+        Basis::Counted => format!("all input read{counted}"),
         Basis::Sampled { share } => {
             format!(
                 "{:.1}% of the input read, the rest taken to be like it{counted}",

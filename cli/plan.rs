@@ -19,13 +19,13 @@ use crate::{cache, graph, number, params, terminal};
 /// Runs the command.
 pub(crate) fn plan(matches: &ArgMatches, file: &Loaded) -> Result<Exit, Trouble> {
     let inputs = params::inputs(matches)?;
-    let plan = match file.plan(&inputs) {
+    let again = || file.plan(&inputs).map(|plan| cache::fresh(matches, plan));
+    let plan = match again() {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
     let ledger = cache::of_plan(matches, &file.path)?;
-    let outlook =
-        foresee::outlook(&plan, matches.get_flag("exact"), ledger.as_ref(), || file.plan(&inputs))?;
+    let outlook = foresee::outlook(&plan, matches.get_flag("exact"), ledger.as_ref(), again)?;
     if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
         terminal::out(&format!("{:#}\n", to_json(&plan, &outlook)))?;
     } else {

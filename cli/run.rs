@@ -24,15 +24,15 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
         writable(path)?;
     }
     let (inputs, most) = (params::inputs(matches)?, matches.get_one::<f64>("max-cost").copied());
-    let mut plan = match file.plan_within(&inputs, most) {
+    let again = || file.plan_within(&inputs, most).map(|plan| cache::fresh(matches, plan));
+    let plan = match again() {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
     if matches.get_flag("dry-run") {
         let tree = graph::tree(&Drawing::of(&plan));
         let ledger = cache::of_plan(matches, &file.path)?;
-        let outlook =
-            foresee::outlook(&plan, false, ledger.as_ref(), || file.plan_within(&inputs, most))?;
+        let outlook = foresee::outlook(&plan, false, ledger.as_ref(), again)?;
         terminal::out(&format!("{}\ngraph\n{tree}", plan::text(&plan, &outlook)))?;
         return Ok(Exit::Done);
     }
@@ -41,7 +41,7 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
         return Ok(Exit::Wrong);
     }
     let word = matches.get_one::<String>("progress").map_or("auto", String::as_str);
-    let ledger = cache::of_run(matches, &file.path, &mut plan)?;
+    let ledger = cache::of_run(matches, &file.path, &plan)?;
     let around = Around { limits: state::folder(), ledger };
     let runtime = runtime()?;
     let report = runtime.block_on(drive(plan, around, word, screen));
@@ -125,7 +125,7 @@ async fn drive(plan: Plan, around: Around, word: &str, screen: &Screen) -> Resul
             Event::Ended(report) => {
                 display.finish(&watch.progress());
                 if let Some(ledger) = &around.ledger {
-                    cache::settle(ledger).await;
+                    cache::settle(ledger, &report).await;
                 }
                 return Ok(*report);
             }

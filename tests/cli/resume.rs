@@ -181,6 +181,8 @@ fn only_what_changed_is_asked_again() {
     assert_eq!(planned("--fresh"), json!([[20, 0], [5, 0]]));
     // One row edited, one added.
     folder.file("calls.yaml", PIPELINE);
+    let plan = folder.flow(&format!("plan calls.yaml --fresh --url {}", server.url())).out;
+    assert!(plan.contains("as of 20 earlier calls"), "{plan}");
     let edited = rows(0..41).replace("number w7 is", "number w7 was") + &rows(41..42);
     folder.file("rows.jsonl", edited);
     assert_eq!(planned(""), json!([[2, 19], [2, 39]]));

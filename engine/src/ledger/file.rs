@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MARK: &str = "-damaged";
 
 /// What each version of the file adds to the one before.
-const VERSIONS: &[&str] = &["
+const VERSIONS: &[&str] = &[
+    "
     CREATE TABLE answers (
         key BLOB PRIMARY KEY,
         node TEXT NOT NULL,
@@ -24,7 +25,19 @@ const VERSIONS: &[&str] = &["
         at INTEGER NOT NULL,
         used INTEGER NOT NULL
     ) WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE past (
+        node TEXT NOT NULL,
+        model TEXT NOT NULL,
+        calls INTEGER NOT NULL,
+        output INTEGER NOT NULL,
+        p50 INTEGER NOT NULL,
+        p95 INTEGER NOT NULL,
+        PRIMARY KEY (node, model)
+    ) WITHOUT ROWID;
+",
+];
 
 /// A connection to the file, which is made when it is not there.
 pub(super) fn connect(path: &Path) -> Result<Connection, Error> {

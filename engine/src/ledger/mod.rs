@@ -8,6 +8,7 @@
 mod answers;
 mod file;
 mod group;
+mod past;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::stage::StageError;
 pub use answers::{Answers, Kept};
 use group::Group;
+pub use past::Past;
 
 /// The folder beside the pipeline that holds it.
 pub const FOLDER: &str = ".flow";

@@ -9,10 +9,13 @@ use serde::Serialize;
 use super::time::{Bottleneck, Load, loads};
 use super::{Asked, Band, Estimate, PreviewError, cut, look};
 use crate::door::{Money, Tokens};
-use crate::ledger::{Answers, Kept, Ledger};
+use crate::ledger::{Answers, Kept, Ledger, Past};
 use crate::plan::{Plan, PlanNode};
 use crate::record::Record;
 use crate::stage::{Call, Gather, Pull, Source, Stage, StageError, Survey};
+
+/// How far a run may be from earlier ones.
+const LIKE: Band<f64> = Band { low: 0.75, high: 1.33 };
 
 /// What a run would need.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -79,6 +82,9 @@ pub struct Need {
     pub output_tokens: Band<u64>,
     /// What they cost; none when the price is not known.
     pub cost: Option<Band<Money>>,
+    /// What calls needed in earlier runs, when there were enough of them; else tokens received and
+    /// times are assumed.
+    pub past: Option<Past>,
 }
 
 /// What has been counted.
@@ -153,6 +159,7 @@ pub(super) struct Caller {
     node: String,
     call: Arc<dyn Call>,
     known: Arc<Answers>,
+    past: Option<Past>,
     pub(super) asked: Option<Asked>,
     /// The limits that its calls wait for.
     pub(super) limits: Vec<String>,
@@ -170,12 +177,15 @@ impl Caller {
         let mut limits: Vec<String> =
             node.hints.limit.clone().into_iter().chain(model_limit).collect();
         limits.dedup();
+        let past = asked.as_ref().zip(ledger);
+        let past = past.and_then(|(asked, ledger)| ledger.past(&node.name, &asked.model));
         let (name, cache) = (node.name.as_str().into(), node.hints.cache);
         let kept = ledger.map(|ledger| Kept { ledger: Arc::clone(ledger), node: name, cache });
         Some(Self {
             node: node.name.clone(),
             call: Arc::clone(call),
             known: Arc::new(Answers::new(kept)),
+            past,
             asked,
             limits,
             parallelism: node.hints.parallelism,
@@ -225,7 +235,12 @@ impl Caller {
         let off = self.asked.as_ref().map_or(0.0, |asked| asked.counting_error);
         let input = Band { low: 1.0 - off, high: 1.0 + off };
         let input_tokens = input.map(|share| scaled(input_tokens, share * times));
-        let output_tokens = output_tokens.map(|count| scaled(count, times));
+        let assumed = output_tokens.map(|count| scaled(count, times));
+        let output_tokens = self.past.map_or(assumed, |past| {
+            let mean = |share: f64| scaled(calls, times * past.output_tokens * share);
+            let high = mean(LIKE.high).min(assumed.high);
+            Band { low: mean(LIKE.low).min(high), high }
+        });
         let price = self.asked.as_ref().and_then(|asked| asked.price);
         let of = |input, output| Tokens { input, cached: 0, output };
         Need {
@@ -238,6 +253,7 @@ impl Caller {
                 low: price.of(of(input_tokens.low, output_tokens.low)),
                 high: price.of(of(input_tokens.high, output_tokens.high)),
             }),
+            past: self.past,
         }
     }
 }

@@ -134,6 +134,9 @@ fn middle(band: Band<f64>) -> f64 {
 /// Seconds that the calls of a node take one after another.
 fn work(need: &Need) -> Band<f64> {
     let calls = count(need.calls);
+    if let Some(past) = need.past {
+        return Band { low: past.p50, high: past.p95 }.map(|time| calls * time.as_secs_f64());
+    }
     Band {
         low: calls * FIRST_TOKEN.low + count(need.output_tokens.low) / TOKENS_PER_SECOND.low,
         high: calls * FIRST_TOKEN.high + count(need.output_tokens.high) / TOKENS_PER_SECOND.high,
