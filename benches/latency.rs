@@ -94,7 +94,7 @@ fn compare(
     let (pipeline, input, hint) =
         (path("latency.yaml"), path("in.jsonl"), format!("stages.found.parallelism={parallelism}"));
     let by_loop = measure(&[&own.to_string_lossy(), "--loop", &input, url, parallelism]);
-    let by_flow = run(&pipeline, &["--input", &input, "--url", url, "--set", &hint]);
+    let by_flow = run(&pipeline, &["--input", &input, "--url", url, "--set", &hint, "--fresh"]);
     let (one, other) = (by_loop.wall.as_secs_f64(), by_flow.wall.as_secs_f64());
     let per_call = |cpu: f64| cpu * 1000.0 / records as f64;
     println!(

@@ -14,12 +14,13 @@ use tokio::time::Instant;
 use super::meter::{Cause, Meter};
 
 /// Calls that any server is trusted with at once.
-const TRUST: f64 = 96.0;
+const TRUST: f64 = 128.0;
 /// By how much answers may be slower than under little load: a line as long as what is at work.
 const TOLERANCE: f64 = 2.0;
 /// Answers that tell of the latency: at least, and at most.
 const WINDOW: (f64, f64) = (32.0, 128.0);
-/// Answers that tell of the latency under little load: the first, before a line forms.
+/// Answers that tell of the latency under little load: the first, before a line forms, and those of
+/// a probe, which is to cost little.
 const FIRST: f64 = 16.0;
 /// What a refusal leaves of the calls at once: while growing fast, and later.
 const CUT: (f64, f64) = (0.5, 0.8);
@@ -184,7 +185,8 @@ impl State {
         self.window.answers += 1.0;
         self.window.seconds += start.elapsed().as_secs_f64();
         let calls = self.limit.min(count(self.window.peak));
-        let enough = if self.base.is_none() { FIRST } else { calls.clamp(WINDOW.0, WINDOW.1) };
+        let few = self.base.is_none() || self.probe.is_some();
+        let enough = if few { FIRST } else { calls.clamp(WINDOW.0, WINDOW.1) };
         if self.window.answers >= enough {
             let peak = self.under_way.min(whole(self.limit));
             let window = std::mem::replace(&mut self.window, Window { peak, ..Window::default() });

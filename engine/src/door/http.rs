@@ -162,19 +162,20 @@ impl Door {
         let refused = !(200..300).contains(&status);
         let patience =
             quota::patience(response.headers(), status, request.estimate, SystemTime::now());
-        let mut body = match read(&mut response).await {
+        let body = match read(&mut response).await {
             Ok(body) => body,
             Err(fault) => return failed(fault, patience, refused),
         };
-        if let Some(key) = &request.endpoint.key {
-            body = key.secret().hide_bytes(body);
-        }
         if refused {
             let location = response.headers().get(reqwest::header::LOCATION);
             let location = location.and_then(|location| location.to_str().ok());
             return failed(Fault::refused(status, location, &body), patience, true);
         }
-        let json = serde_json::from_slice(&body).map_err(|error| Fault::not_json(&body, &error));
+        let mut json =
+            serde_json::from_slice(&body).map_err(|error| Fault::not_json(&body, &error));
+        if let (Ok(json), Some(key)) = (&mut json, &request.endpoint.key) {
+            key.secret().hide_in(json);
+        }
         Answer { json, patience, free: false }
     }
 

@@ -7,6 +7,12 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flow_dsl::pipeline::{Secret as Declared, SecretFrom};
+use serde_json::Value;
+
+/// What is shown instead of a secret.
+const HIDDEN: &str = "***";
+/// Bytes from which on a secret does not stand in a text by chance.
+const SHORT: usize = 8;
 
 /// The value of a secret. Shown as `***` wherever it could be printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,33 +29,47 @@ impl Secret {
         &self.0
     }
 
-    /// A text without the secret in it.
+    /// A text for people without the secret in it. A short one is no more than a word, and is
+    /// hidden where it stands as one.
     pub(crate) fn hide(&self, text: &str) -> String {
-        if self.0.is_empty() { text.to_owned() } else { text.replace(&*self.0, "***") }
+        if self.0.is_empty() {
+            return text.to_owned();
+        }
+        if self.0.len() >= SHORT {
+            return text.replace(&*self.0, HIDDEN);
+        }
+        let (mut hidden, mut from) = (String::with_capacity(text.len()), 0);
+        for (at, found) in text.match_indices(&*self.0) {
+            let end = at + found.len();
+            let before = text[..at].chars().next_back();
+            let after = text[end..].chars().next();
+            if !before.into_iter().chain(after).any(char::is_alphanumeric) {
+                hidden.push_str(&text[from..at]);
+                hidden.push_str(HIDDEN);
+                from = end;
+            }
+        }
+        hidden.push_str(&text[from..]);
+        hidden
     }
 
-    /// What a server sent without the secret in it, wherever the server repeats it.
-    pub(crate) fn hide_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
-        let (secret, length) = (self.0.as_bytes(), self.0.len());
-        let mut found = memchr::memmem::find_iter(&bytes, secret).peekable();
-        if length == 0 || found.peek().is_none() {
-            drop(found);
-            return bytes;
+    /// Hides the secret in the texts of what a server answered, wherever the server repeats it.
+    /// A short one is left alone: it stands in any text by chance.
+    pub(crate) fn hide_in(&self, answer: &mut Value) {
+        match answer {
+            Value::String(text) if self.0.len() >= SHORT && text.contains(&*self.0) => {
+                *text = text.replace(&*self.0, HIDDEN);
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.hide_in(item)),
+            Value::Object(map) => map.values_mut().for_each(|value| self.hide_in(value)),
+            _ => {}
         }
-        let (mut hidden, mut from) = (Vec::with_capacity(bytes.len()), 0);
-        for at in found {
-            hidden.extend_from_slice(&bytes[from..at]);
-            hidden.extend_from_slice(b"***");
-            from = at + length;
-        }
-        hidden.extend_from_slice(&bytes[from..]);
-        hidden
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
+        f.write_str(HIDDEN)
     }
 }
 
@@ -131,8 +151,36 @@ impl fmt::Debug for Secrets {
 #[cfg(test)]
 mod tests {
     use flow_dsl::{Span, Spanned};
+    use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_short_secret_is_hidden_as_a_word_and_a_long_one_everywhere() {
+        for (secret, text, shown) in [
+            ("k", "no such key: k", "no such key: ***"),
+            ("k", "k|kk|k", "***|kk|***"),
+            ("s3cret", "Bearer s3cret.", "Bearer ***."),
+            ("s3cret-key", "xs3cret-keyx s3cret", "x***x s3cret"),
+            ("", "nothing", "nothing"),
+        ] {
+            assert_eq!(Secret::new(secret).hide(text), shown, "{secret}");
+        }
+    }
+
+    #[test]
+    fn of_an_answer_only_texts_are_changed_and_never_by_a_short_secret() {
+        let answer = json!({"prompt_tokens": 7, "long-key": ["a long-key b", 1], "k": "k"});
+        for (secret, shown) in [
+            ("k", answer.clone()),
+            ("7", answer.clone()),
+            ("long-key", json!({"prompt_tokens": 7, "long-key": ["a *** b", 1], "k": "k"})),
+        ] {
+            let mut hidden = answer.clone();
+            Secret::new(secret).hide_in(&mut hidden);
+            assert_eq!(hidden, shown, "{secret}");
+        }
+    }
 
     #[test]
     fn a_secret_is_found_once_and_never_shown() {
@@ -154,7 +202,6 @@ mod tests {
         assert_eq!(found.expose(), "s3cret");
         assert_eq!(format!("{found:?} {secrets:?}"), "*** Secrets(3 declared)");
         assert_eq!(found.hide("key s3cret refused"), "key *** refused");
-        assert_eq!(found.hide_bytes(b"a s3cret, s3cre".to_vec()), b"a ***, s3cre");
         for name in ["absent", "broken", "unknown"] {
             secrets.get(name);
         }

@@ -45,6 +45,8 @@ pub(super) fn connect(path: &Path) -> Result<Connection, Error> {
     connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
+    // It is done beside the calls, and when the last connection closes.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
 }
 
