@@ -113,12 +113,14 @@ impl Fault {
 
     /// The server refuses.
     pub(super) fn refused(status: u16, location: Option<&str>, body: &[u8]) -> Self {
-        let kind = match status {
+        // Gemini calls a key that it does not know a bad request.
+        let meant = if status == 400 && holds(body, "API_KEY_INVALID") { 401 } else { status };
+        let kind = match meant {
             401 | 403 | 404 | 407 | 300..=399 => FailureKind::Fatal,
             408 | 425 | 429 | 500..=599 => FailureKind::Transient,
             _ => FailureKind::Bad,
         };
-        let meaning = match status {
+        let meaning = match meant {
             300..=399 => " (the server sends elsewhere; use the address that it means)",
             401 | 403 => " (the key is refused)",
             404 => " (no such address or model)",
@@ -135,7 +137,7 @@ impl Fault {
             }
             _ => words_of(body),
         };
-        let fault = Self::new(kind, class(status), format!("HTTP {status}{meaning}{words}"));
+        let fault = Self::new(kind, class(meant), format!("HTTP {status}{meaning}{words}"));
         match status {
             408 | 429 | 502..=504 | 529 => fault.overload(),
             _ => fault,
@@ -238,6 +240,11 @@ fn bare(url: &str) -> String {
     url.set_query(None);
     url.set_fragment(None);
     url.into()
+}
+
+/// Whether a body says a word.
+fn holds(body: &[u8], word: &str) -> bool {
+    body.windows(word.len()).any(|window| window == word.as_bytes())
 }
 
 /// The server's own words: the `message` of a JSON error, or the beginning of the body.

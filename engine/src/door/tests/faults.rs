@@ -67,6 +67,14 @@ fn cases() -> Vec<(&'static str, Act)> {
         ("cut JSON", Act::answer(200, json, b"{\"a\": [1")),
         ("not UTF-8", Act::answer(200, json, b"{\"a\": \"\xff\"}")),
         ("400", Act::answer(400, json, b"{\"error\": {\"message\": \"too long\"}}")),
+        (
+            "400 for a refused key",
+            Act::answer(
+                400,
+                json,
+                b"{\"error\": {\"message\": \"API key not valid.\", \"details\": [{\"reason\": \"API_KEY_INVALID\"}]}}",
+            ),
+        ),
         ("401", Act::answer(401, json, b"{\"error\": \"no such key: s3cret\"}")),
         ("403", Act::answer(403, json, b"")),
         ("404", Act::answer(404, json, b"{\"error\": {\"message\": \"no model m\"}}")),
