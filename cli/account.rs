@@ -21,7 +21,7 @@ pub(crate) fn exit(report: &Report) -> Exit {
     match report.status {
         Status::Done => Exit::Done,
         Status::Cancelled => Exit::Cancelled,
-        Status::TooManyFailures { .. } => Exit::TooManyFailures,
+        Status::TooManyFailures { .. } | Status::RecordFailed { .. } => Exit::TooManyFailures,
         Status::OverBudget { .. } => Exit::OverBudget,
         Status::Broken { .. } | Status::Bug { .. } => Exit::Broken,
     }
@@ -29,26 +29,27 @@ pub(crate) fn exit(report: &Report) -> Exit {
 
 /// What went wrong, for stderr; nothing when all went well.
 pub(crate) fn error(report: &Report) -> Option<String> {
-    let line = |node: &str, message: &str| format!("error: `{node}`: {message}\n");
-    match &report.status {
-        Status::Done | Status::Cancelled => None,
-        Status::TooManyFailures { node, message } => Some(format!(
-            "{}  help: Look at the rejects; mend them, or raise `max_failures`.\n",
-            line(node, message)
-        )),
-        Status::OverBudget { node, message } => Some(format!(
-            "{}  help: What is stored stays. Raise the budget (`--max-cost` for one run) and run it again.\n",
-            line(node, message)
-        )),
-        Status::Broken { node, message, help } => {
-            let help = help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();
-            Some(format!("{}{help}", line(node, message)))
+    let (node, message, help) = match &report.status {
+        Status::Done | Status::Cancelled => return None,
+        Status::TooManyFailures { node, message } => {
+            let help = "Look at the rejects; mend them, or raise `max_failures`.";
+            (node, message, Some(help))
         }
-        Status::Bug { node, message } => Some(format!(
-            "{}  help: This is a bug of flow, not a mistake of yours; please report it.\n",
-            line(node, message)
-        )),
-    }
+        Status::RecordFailed { node, message } => {
+            (node, message, Some("Mend the record, or go on without it: `on_error: reject`."))
+        }
+        Status::OverBudget { node, message } => {
+            let help = "What is stored stays. Raise the budget (`--max-cost` for one run) and run it again.";
+            (node, message, Some(help))
+        }
+        Status::Broken { node, message, help } => (node, message, help.as_deref()),
+        Status::Bug { node, message } => {
+            let help = "This is a bug of flow, not a mistake of yours; please report it.";
+            (node, message, Some(help))
+        }
+    };
+    let help = help.map(|help| format!("  help: {help}\n")).unwrap_or_default();
+    Some(format!("error: `{node}`: {message}\n{help}"))
 }
 
 /// The account for people.
@@ -57,6 +58,7 @@ pub(crate) fn text(report: &Report) -> String {
         Status::Done => "done",
         Status::Cancelled => "cancelled",
         Status::TooManyFailures { .. } => "stopped, too many failures",
+        Status::RecordFailed { .. } => "stopped, as a record failed",
         Status::OverBudget { .. } => "stopped before the budget was passed",
         Status::Broken { .. } => "broken",
         Status::Bug { .. } => "broken by a bug",
@@ -156,8 +158,7 @@ fn written(report: &Report) -> String {
         for written in &report.written {
             table.row([written.to.clone(), counted(written.records, "record")]);
         }
-        let whole = report.status == Status::Done;
-        let of = if whole { "" } else { ", of a run that is not whole" };
+        let of = if report.status == Status::Done { "" } else { ", of a run that is not whole" };
         let _ = write!(text, "written{of}\n{}", table.text("  "));
     }
     for to in &report.unwritten {
@@ -358,6 +359,13 @@ mod tests {
                 3,
                 Some(
                     "error: `saved`: disk full\n  help: Look at the rejects; mend them, or raise `max_failures`.\n",
+                ),
+            ),
+            (
+                Status::RecordFailed { node: node.clone(), message: message.clone() },
+                3,
+                Some(
+                    "error: `saved`: disk full\n  help: Mend the record, or go on without it: `on_error: reject`.\n",
                 ),
             ),
             (

@@ -49,6 +49,13 @@ pub enum Status {
         /// What was allowed and what happened.
         message: String,
     },
+    /// A record failed at a node where none may (`on_error: stop`).
+    RecordFailed {
+        /// The node.
+        node: String,
+        /// Why it failed.
+        message: String,
+    },
     /// The next call might have passed a budget; what was whole is kept.
     OverBudget {
         /// The node whose call it was.

@@ -51,7 +51,9 @@ pub struct Failure {
     /// The server asked for this much patience.
     pub retry_after: Option<Duration>,
     /// What somebody answered and nobody could use; goes along with the reject.
-    pub answer: Option<String>,
+    pub answer: Option<Box<str>>,
+    /// A sentence that says what to do, where the run stops for it.
+    pub help: Option<Box<str>>,
 }
 
 /// The most bytes of an answer that a [`Failure`] keeps.
@@ -69,13 +71,18 @@ pub enum FailureKind {
     Bad,
     /// The run ended before its turn came; neither the record nor the world is to blame.
     Ended,
+    /// Nobody has ever answered there in this run, or not for long: worth the attempts that are
+    /// left, and after the last one the run stops in order.
+    Gone,
+    /// Nobody is there who was there a moment ago: worth waiting for, however many attempts it takes.
+    Away,
     /// The world was in a bad mood; worth another attempt.
     Transient,
 }
 
 impl Failure {
     fn new(kind: FailureKind, reason: String) -> Self {
-        Self { reason, kind, retry_after: None, answer: None }
+        Self { reason, kind, retry_after: None, answer: None, help: None }
     }
 
     /// The record is bad.
@@ -103,10 +110,17 @@ impl Failure {
         Self::new(FailureKind::Fatal, reason.into())
     }
 
+    /// What to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<Box<str>>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
     /// Keeps the answer that could not be used, up to 64 KiB of it.
     #[must_use]
     pub fn answer(mut self, answer: &str) -> Self {
-        self.answer = Some(answer[..answer.floor_char_boundary(MOST_ANSWER)].to_owned());
+        self.answer = Some(answer[..answer.floor_char_boundary(MOST_ANSWER)].into());
         self
     }
 }

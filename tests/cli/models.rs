@@ -235,6 +235,37 @@ fn a_refused_key_stops_the_run_and_is_shown_nowhere() {
 }
 
 #[test]
+fn a_server_that_is_not_there_breaks_the_run_and_the_next_run_takes_up_all() {
+    let server = ModelServer::start(|_, _| (Duration::ZERO, Reply::content(&found())));
+    let folder = Folder::new();
+    folder.file("asked.yaml", PIPELINE);
+    folder.file("texts.jsonl", "{\"text\": \"Ada came in.\"}\n".repeat(20));
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let dead = free.local_addr().expect("an address");
+    drop(free);
+    let run = |url: &str, line: &str| {
+        let mut command = folder.command(&format!("run asked.yaml --url {url} {line}"));
+        answer(command.env("LOOPBACK_KEY", "k").timeout(Duration::from_mins(1)))
+    };
+    let limit = "--set stages.people.retry=1";
+    let url = format!("http://{dead}/v1");
+    let broken = run(&url, limit);
+    assert_eq!(broken.code, 1, "{}{}", broken.out, broken.err);
+    let said = format!(
+        "error: `people`: {url}/chat/completions: the connection is refused; nobody listens there\n  \
+         help: Start the server, or name the right one in `base_url` of the model"
+    );
+    assert!(broken.err.contains(&said), "{}", broken.err);
+    let sums = "every record accounted for; 20 records not worked on";
+    assert!(broken.out.contains(sums), "{}", broken.out);
+    assert_eq!(folder.read("dead.jsonl"), "");
+    assert!(!folder.path("people.jsonl").exists());
+    let whole = run(&server.url(), limit);
+    assert_eq!(whole.code, 0, "{}", whole.err);
+    assert_eq!(folder.read("people.jsonl").lines().count(), 20);
+}
+
+#[test]
 fn a_secret_that_is_not_set_is_known_before_the_first_call() {
     let server = ModelServer::start(|_, _| (Duration::ZERO, Reply::content(&found())));
     let folder = Folder::new();

@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::gate::Sign;
 use crate::stage::{Failure, FailureKind};
 
+/// What a system says when a program, or all of them, have too many files open (ENFILE, EMFILE).
+const TOO_MANY_FILES: [i32; 2] = [23, 24];
 /// Characters of a server's own words that go into a message.
 const WORDS: usize = 300;
 
@@ -21,15 +23,22 @@ pub(super) struct Fault {
     pub(super) class: &'static str,
     /// What it says of the server's load.
     pub(super) sign: Sign,
+    /// What to do, where the run stops for it.
+    pub(super) help: Option<&'static str>,
 }
 
 impl Fault {
     fn new(kind: FailureKind, class: &'static str, reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), kind, class, sign: Sign::None }
+        Self { reason: reason.into(), kind, class, sign: Sign::None, help: None }
     }
 
     const fn overload(mut self) -> Self {
         self.sign = Sign::Bad;
+        self
+    }
+
+    const fn help(mut self, help: &'static str) -> Self {
+        self.help = Some(help);
         self
     }
 
@@ -41,7 +50,8 @@ impl Fault {
     /// As the failure of a call to this address.
     pub(super) fn at(self, url: &str) -> Failure {
         let reason = format!("{url}: {}", self.reason);
-        Failure { reason, kind: self.kind, retry_after: None, answer: None }
+        let help = self.help.map(Into::into);
+        Failure { reason, kind: self.kind, retry_after: None, answer: None, help }
     }
 
     /// No answer came, or it broke off.
@@ -65,6 +75,9 @@ impl Fault {
             }
         }
         let io = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()).last();
+        if io.and_then(io::Error::raw_os_error).is_some_and(|code| TOO_MANY_FILES.contains(&code)) {
+            return Self::too_many_files();
+        }
         match io.map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => {
                 let reason = "the connection is refused; nobody listens there";
@@ -103,6 +116,12 @@ impl Fault {
                 Self::new(Transient, "broken_off", reason).overload()
             }
         }
+    }
+
+    fn too_many_files() -> Self {
+        let reason = "no connection: this program may have no more files and connections open";
+        let fault = Self::new(FailureKind::Fatal, "too_many_files", reason);
+        fault.help("Raise the limit (`ulimit -n`), or lower the `parallelism` of what calls.")
     }
 
     /// The answer is longer than is read.

@@ -153,10 +153,15 @@ impl Door {
         let mut response = match sent {
             Ok(response) => response,
             Err(error) => {
-                let free = error.is_connect() || error.is_builder();
-                return failed(Fault::of(&error), None, free);
+                let nobody = error.is_connect();
+                let mut fault = Fault::of(&error);
+                if nobody && fault.kind == FailureKind::Transient {
+                    fault = lane.pulse.missed(fault);
+                }
+                return failed(fault, None, nobody || error.is_builder());
             }
         };
+        lane.pulse.heard();
         let status = response.status().as_u16();
         span.status(status);
         let refused = !(200..300).contains(&status);

@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::fault::Fault;
 use super::gate::Gate;
 use super::limit::Limiter;
+use super::pulse::Pulse;
 use super::{Door, Endpoint, Key};
 use crate::stage::Failure;
 
@@ -22,6 +23,7 @@ pub(super) struct Lane {
     pub(super) limiter: Arc<Limiter>,
     /// Only where no limit says what the server can take.
     pub(super) gate: Option<Arc<Gate>>,
+    pub(super) pulse: Arc<Pulse>,
 }
 
 /// The ways that were gone so far.
@@ -32,6 +34,8 @@ pub(super) struct Lanes {
     limiters: Mutex<HashMap<u64, Arc<Limiter>>>,
     /// By server and model.
     gates: Mutex<HashMap<u64, Arc<Gate>>>,
+    /// By server.
+    pulses: Mutex<HashMap<u64, Arc<Pulse>>>,
 }
 
 impl Door {
@@ -80,7 +84,8 @@ impl Door {
         });
         let gate = (!limiter.is_stated())
             .then(|| kept(&self.lanes.gates, &[&origin, &endpoint.model], Gate::new));
-        Ok(Lane { request, url: shown.into(), limiter, gate })
+        let pulse = kept(&self.lanes.pulses, &[&origin], Pulse::default);
+        Ok(Lane { request, url: shown.into(), limiter, gate, pulse })
     }
 }
 

@@ -13,6 +13,7 @@ mod latency;
 mod limit;
 mod meter;
 mod price;
+mod pulse;
 mod quota;
 mod secret;
 mod span;

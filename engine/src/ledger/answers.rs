@@ -86,6 +86,5 @@ impl Answers {
 
 /// Without its ledger a run cannot promise to pay only once, and ends in order.
 fn failure(error: &StageError) -> Failure {
-    let help = error.help.as_deref().unwrap_or_default();
-    Failure::fatal(format!("{}. {help}", error.message))
+    Failure { help: error.help.as_deref().map(Into::into), ..Failure::fatal(&error.message) }
 }

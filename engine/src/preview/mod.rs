@@ -70,6 +70,7 @@ async fn look(part: Plan) -> Result<(), PreviewError> {
     match Run::start(part).finish().await.status {
         Status::Done | Status::Cancelled => Ok(()),
         Status::TooManyFailures { node, message }
+        | Status::RecordFailed { node, message }
         | Status::OverBudget { node, message }
         | Status::Broken { node, message, .. }
         | Status::Bug { node, message } => Err(PreviewError::Stopped { node, message }),

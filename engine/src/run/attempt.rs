@@ -111,7 +111,11 @@ impl Attempts {
     }
 
     const fn is_worth_more(&self, failure: &Failure, attempt: u32) -> bool {
-        matches!(failure.kind, FailureKind::Transient) && attempt <= self.hints.retry
+        match failure.kind {
+            FailureKind::Transient | FailureKind::Gone => attempt <= self.hints.retry,
+            FailureKind::Away => true,
+            _ => false,
+        }
     }
 
     /// The time before the next attempt: exponential backoff with full jitter, and never less than
@@ -139,7 +143,11 @@ impl Attempts {
         let deadline = self.hints.deadline.unwrap_or_default();
         let reason =
             format!("{}; its deadline of {deadline:?} leaves no time to try again", failure.reason);
-        Failure { reason, kind: FailureKind::Bad, retry_after: None, ..failure }
+        let kind = match failure.kind {
+            FailureKind::Gone => FailureKind::Gone,
+            _ => FailureKind::Bad,
+        };
+        Failure { reason, kind, retry_after: None, ..failure }
     }
 
     async fn once(

@@ -133,12 +133,12 @@ impl Node {
     /// Counts a record that failed for good, and says where it goes.
     pub(crate) fn judge(&self, mut record: Record, failure: &Failure, attempts: u32) -> Judged {
         tracing::debug!(node = %self.name, id = %record.id, reason = %failure.reason, "a record failed");
-        if failure.kind == FailureKind::Fatal {
+        if matches!(failure.kind, FailureKind::Fatal | FailureKind::Gone) {
             self.account.leave(1);
             self.control.end(Status::Broken {
                 node: self.name.to_string(),
                 message: failure.reason.clone(),
-                help: None,
+                help: failure.help.as_deref().map(str::to_owned),
             });
             return Judged::Gone;
         }
@@ -156,7 +156,7 @@ impl Node {
             Judged::Kept(record)
         } else {
             self.account.reject(&self.name, &record, &failure.reason, attempts);
-            if self.hints.on_error == OnError::Reject && self.failed.is_wired() {
+            if self.hints.on_error != OnError::Skip && self.failed.is_wired() {
                 set_error(&mut record, "error", error);
                 Judged::Rejected(record)
             } else {
@@ -170,11 +170,15 @@ impl Node {
     fn check_failures(&self, reason: &str) {
         let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         let failures = get(&self.account.rejected) + get(&self.account.kept);
-        let most = match (&self.hints.on_error, self.hints.max_failures) {
-            (OnError::Reject | OnError::Skip | OnError::Keep(_), None) => return,
-            (OnError::Stop, _) => 0,
-            (_, Some(MaxFailures::Count(most))) => most,
-            (_, Some(MaxFailures::Share(share))) => {
+        let node = self.name.to_string();
+        let most = match self.hints.max_failures {
+            _ if self.hints.on_error == OnError::Stop => {
+                let message = reason.to_owned();
+                return self.control.end(Status::RecordFailed { node, message });
+            }
+            None => return,
+            Some(MaxFailures::Count(most)) => most,
+            Some(MaxFailures::Share(share)) => {
                 let seen = failures + get(&self.account.passed) + get(&self.account.filtered);
                 if seen < SHARE_AFTER {
                     return;
@@ -183,13 +187,9 @@ impl Node {
             }
         };
         if failures > most {
-            let message = if self.hints.on_error == OnError::Stop {
-                format!("`on_error: stop`, and a record failed: {reason}")
-            } else {
-                let failed = counted(failures, "record");
-                format!("{failed} failed, at most {most} may; the last: {reason}")
-            };
-            self.control.end(Status::TooManyFailures { node: self.name.to_string(), message });
+            let failed = counted(failures, "record");
+            let message = format!("{failed} failed, at most {most} may; the last: {reason}");
+            self.control.end(Status::TooManyFailures { node, message });
         }
     }
 

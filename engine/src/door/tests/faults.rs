@@ -30,6 +30,8 @@ async fn said(url: String) -> String {
         FailureKind::Transient => "again",
         FailureKind::Fatal => "fatal",
         FailureKind::Ended => "ended",
+        FailureKind::Gone => "gone",
+        FailureKind::Away => "away",
         FailureKind::OverBudget => "over budget",
     };
     let patience = failure.retry_after.map(|wait| format!(" (after {}s)", wait.as_secs()));

@@ -5,6 +5,7 @@ use flow_dsl::scalar::Share;
 
 use super::*;
 use crate::report::Status;
+use crate::stage::FailureKind;
 
 const SECOND: fn(u64) -> Duration = |_| Duration::from_secs(1);
 
@@ -95,10 +96,9 @@ async fn skip_counts_and_does_not_send() {
 
 #[tokio::test(start_paused = true)]
 async fn too_many_failures_end_the_run() {
-    let stop = Resolved { on_error: OnError::Stop, ..hints() };
     let count = Resolved { max_failures: Some(MaxFailures::Count(3)), ..hints() };
     let share = Resolved { max_failures: Some(MaxFailures::Share(Share(0.05))), ..hints() };
-    for limited in [stop, count, share] {
+    for limited in [count, share] {
         let (report, kept, _) = with_failures(limited).await;
         assert!(matches!(report.status, Status::TooManyFailures { .. }), "{:?}", report.status);
         assert_eq!(kept.ends(), (0, 1));
@@ -107,6 +107,48 @@ async fn too_many_failures_end_the_run() {
     assert_eq!(with_failures(enough).await.0.status, Status::Done);
     let enough = Resolved { max_failures: Some(MaxFailures::Share(Share(0.1))), ..hints() };
     assert_eq!(with_failures(enough).await.0.status, Status::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_record_that_stops_the_run_goes_to_the_rejects() {
+    let stop = Resolved { on_error: OnError::Stop, ..hints() };
+    let (report, kept, dead) = with_failures(stop).await;
+    let message = report.rejects[0].reason.clone();
+    assert_eq!(report.status, Status::RecordFailed { node: "fails".to_owned(), message });
+    assert_eq!(kept.ends(), (0, 1));
+    let rejected = node(&report, "fails").rejected;
+    assert!(rejected > 0);
+    assert_eq!((dead.numbers().len() as u64, dead.ends()), (rejected, (1, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_gone_breaks_the_run_after_the_last_attempt_and_rejects_nothing() {
+    let gone = |_: &Record, _| {
+        let failure = Failure::bad("nobody listens there").help("Start it.");
+        Err(Failure { kind: FailureKind::Gone, ..failure })
+    };
+    let retry = Resolved { retry: 2, ..hints() };
+    for (hints, retries) in [
+        (retry, 2..=2),
+        (hints(), 0..=0),
+        (Resolved { deadline: Some(SECOND(0)), retry: 99, ..hints() }, 0..=98),
+    ] {
+        let (report, kept) = one_call(hints, |_| Duration::ZERO, gone).await;
+        let Status::Broken { node: broken, message, help } = &report.status else {
+            panic!("{:?}", report.status)
+        };
+        assert_eq!((broken.as_str(), help.as_deref()), ("call", Some("Start it.")));
+        assert!(message.starts_with("nobody listens there"), "{message}");
+        let call = node(&report, "call");
+        assert_eq!((call.pending, call.rejected, kept.len()), (1, 0, 0));
+        assert!(retries.contains(&call.retries), "{}", call.retries);
+    }
+    let away = |record: &Record, attempt| match attempt {
+        ..9 => Err(Failure { kind: FailureKind::Away, ..Failure::transient("a restart") }),
+        _ => Ok(vec![record.clone()]),
+    };
+    let (report, kept) = one_call(hints(), SECOND, away).await;
+    assert_eq!((report.status, kept), (Status::Done, vec![0]));
 }
 
 /// A run of one record through a call; gives the report and what arrived.
