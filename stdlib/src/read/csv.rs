@@ -1,21 +1,24 @@
-//! CSV: a record for each row, all values strings.
+//! CSV: a record for each row, its values texts where the column has no type.
 
 use std::sync::Arc;
 
 use flow_engine::prelude::*;
 
 use super::bytes;
+use super::cell::{self, CellType};
 use super::lines::Lines;
 use super::origin::{Origin, Records};
 use super::rows::Rows;
 
 /// How the cells of a file are told apart and called.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Dialect {
     /// What stands between cells.
     pub(super) delimiter: u8,
     /// Whether the first row names the columns.
     pub(super) header: bool,
+    /// The columns that hold no texts.
+    pub(super) types: Arc<[(Arc<str>, CellType)]>,
 }
 
 /// Brings the rows of one CSV file.
@@ -24,6 +27,8 @@ pub(super) struct Csv {
     dialect: Dialect,
     /// Of the columns, once they are known.
     names: Vec<Arc<str>>,
+    /// As many.
+    types: Vec<CellType>,
     /// Nothing when the file is at its end, or beyond help.
     rows: Option<Rows>,
 }
@@ -34,7 +39,7 @@ impl Csv {
         let most = usize::try_from(origin.most).unwrap_or(usize::MAX);
         let lines = Lines::new(bytes::open(&origin.path, &origin.count)?, most);
         let rows = Some(Rows::new(lines, dialect.delimiter, most)?);
-        Ok(Self { origin, dialect, names: Vec::new(), rows })
+        Ok(Self { origin, dialect, names: Vec::new(), types: Vec::new(), rows })
     }
 
     /// Reads the names of the columns; without them, the file is of no use.
@@ -46,26 +51,31 @@ impl Csv {
             Ok(Some(found)) => found,
             Err(error) => return Err(origin.reject(0, 0, bytes::reason(&error))),
         };
-        let names = row.map_err(|reason| format!("header {reason}")).and_then(|()| header(&rows));
-        self.names = names.map_err(|reason| origin.reject(0, line, reason))?;
+        let named = row.map_err(|reason| format!("header {reason}")).and_then(|()| header(&rows));
+        let named = named.and_then(|names| self.name(names));
+        named.map_err(|reason| self.origin.reject(0, line, reason))?;
         self.rows = Some(rows);
         Ok(())
     }
 
-    fn found(&mut self, line: u64, rows: &Rows) -> Found {
-        if self.names.is_empty() {
-            let cells = 1..=rows.cells().count();
-            self.names = cells.map(|n| format!("column_{n}").into()).collect();
-        }
+    /// What the columns are called, and so what they hold.
+    fn name(&mut self, names: Vec<Arc<str>>) -> Result<(), String> {
+        self.types = cell::of_columns(&self.dialect.types, &names)?;
+        self.names = names;
+        Ok(())
+    }
+
+    fn found(&self, line: u64, rows: &Rows) -> Found {
         let mut fields = Vec::with_capacity(self.names.len());
         let mut cells = rows.cells();
-        for (name, cell) in self.names.iter().zip(cells.by_ref()) {
-            match bytes::utf8(&cell) {
-                Ok(text) => fields.push((Arc::clone(name), Value::from(text))),
-                Err(reason) => {
-                    let reason = format!("cell `{name}` {reason}");
-                    return self.origin.reject_line(line, reason, rows.text());
-                }
+        let columns = self.names.iter().zip(&self.types);
+        for ((name, kind), cell) in columns.zip(cells.by_ref()) {
+            let value = bytes::utf8(&cell)
+                .map_err(|reason| format!("cell `{name}` {reason}"))
+                .and_then(|text| kind.value(text).ok_or_else(|| kind.refusal(name, text)));
+            match value {
+                Ok(value) => fields.push((Arc::clone(name), value)),
+                Err(reason) => return self.origin.reject_line(line, reason, rows.text()),
             }
         }
         let found = fields.len() + cells.count();
@@ -96,6 +106,12 @@ impl Records for Csv {
                 return Some((self.origin.reject(line, line, bytes::reason(&error)), 0));
             }
         };
+        if self.names.is_empty() && row.is_ok() {
+            let names = (1..=rows.cells().count()).map(|n| format!("column_{n}").into()).collect();
+            if let Err(reason) = self.name(names) {
+                return Some((self.origin.reject(0, line, reason), 0));
+            }
+        }
         let found = match row {
             Ok(()) => self.found(line, &rows),
             Err(reason) => self.origin.reject_line(line, reason, rows.text()),

@@ -1,6 +1,7 @@
 //! Stages that bring records in from files.
 
 mod bytes;
+mod cell;
 mod csv;
 mod files;
 mod json;

@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flow_engine::prelude::*;
 
 use super::bytes;
+use super::cell::CellType;
 use super::csv::{Csv, Dialect};
 use super::files::{self, File, Pattern};
 use super::json::Json;
 use super::lines::Jsonl;
 use super::origin::{Origin, Records};
 use super::text::Text;
-use crate::settings::{OneOrMany, Size};
+use crate::settings::{Named, OneOrMany, Size};
 
 /// Bytes of a pull, about.
 const PULL: usize = 1 << 20;
@@ -29,7 +30,7 @@ const PULL: usize = 1 << 20;
 /// A **JSON** file is one record when it holds an object; of a list each object is a record; with
 /// `records: data.items` the list is looked for inside the file. A **JSONL** file (also `.ndjson`)
 /// gives a record for each line, a **CSV** file (also `.tsv`) one for each row, with the names of
-/// the header and all values as strings. A **text** or **Markdown** file is one record with the
+/// the header; its values are texts, where `types` does not say otherwise. A **text** or **Markdown** file is one record with the
 /// field `text`. JSONL and CSV are read as a stream, in little memory whatever their size; the
 /// others whole, up to `max_bytes`.
 ///
@@ -47,6 +48,12 @@ const PULL: usize = 1 << 20;
 /// CSV file without even a header, a file that may not be read. An empty JSONL file has no records
 /// and is no mistake, nor is a CSV file with only a header; empty lines are passed over. Text must
 /// be UTF-8, or UTF-16 with a byte order mark.
+///
+/// With `types: {amount: number, vip: boolean}` the cells of a CSV column are `number`, `integer`,
+/// `boolean` (`true`, `yes`, `1`, `false`, `no`, `0`, in any case) or `string`. An empty cell of a
+/// typed column is null, blanks around a value do not count, and a row with a cell that is not of
+/// its type is rejected. A text is never compared with a number: without a type, `amount >= 50`
+/// rejects every row, and `amount | float >= 50` is what one writes.
 ///
 /// A cell of CSV that begins with a quotation mark ends with one, and a mark inside it is written
 /// twice; elsewhere a mark is a character like others. A row where that is not so (a mark that is
@@ -76,6 +83,10 @@ pub(crate) struct Read {
     /// Whether the first row of CSV names the columns; without it they are called `column_1`,
     /// `column_2` and so on.
     header: Option<bool>,
+    /// What columns of CSV hold, by name: `number`, `integer`, `boolean`, or `string`, as all do
+    /// that are not named. A file without such a column is rejected.
+    #[serde(default)]
+    types: Named<CellType>,
     /// The way to the list of records inside a JSON file: `data.items`.
     records: Option<String>,
     /// The largest record: a whole file of JSON, text or Markdown, a line of JSONL, a row of CSV.
@@ -121,6 +132,14 @@ impl Format {
         }
     }
 
+    /// Whether a file that a path or pattern means may hold this.
+    fn may_be(self, path: &str, format: Self) -> bool {
+        const OPEN: [char; 6] = ['*', '?', '[', ']', '{', '}'];
+        let ending = ending(path);
+        let open = ending.contains(OPEN) || ending.is_empty() && path.contains(OPEN);
+        self == Self::Auto && open || self.of(path) == format
+    }
+
     /// Whether a file is certainly one record.
     const fn is_text(self) -> bool {
         matches!(self, Self::Text | Self::Markdown)
@@ -163,11 +182,19 @@ impl Config for Read {
         for (setting, given, format) in [
             ("delimiter", self.delimiter.is_some(), Format::Csv),
             ("header", self.header.is_some(), Format::Csv),
+            ("types", !self.types.0.is_empty(), Format::Csv),
             ("records", self.records.is_some(), Format::Json),
         ] {
-            if given && self.format != Format::Auto && self.format != format {
-                return Err(BuildError::setting(setting, "does not go with this `format`")
-                    .help(format!("It is for {format:?} files; leave it out.")));
+            if given && !self.path.0.iter().any(|path| self.format.may_be(path, format)) {
+                let (what, files) = match self.format {
+                    Format::Auto => ("does not go with these files", ""),
+                    _ => {
+                        ("does not go with this `format`", ", or give the `format` that they have")
+                    }
+                };
+                let words = if format == Format::Csv { "CSV" } else { "JSON" };
+                return Err(BuildError::setting(setting, what)
+                    .help(format!("It is for {words} files; leave it out{files}.")));
             }
         }
         let patterns = self.path.0.iter().map(|path| Pattern::new(path));
@@ -182,6 +209,7 @@ impl Config for Read {
             format: self.format,
             delimiter,
             header: self.header.unwrap_or(true),
+            types: self.types.0.into(),
             records: self.records.map(Arc::from),
             most: self.max_bytes.0,
             count: Arc::default(),
@@ -209,6 +237,7 @@ struct Reading {
     format: Format,
     delimiter: Option<u8>,
     header: bool,
+    types: Arc<[(Arc<str>, CellType)]>,
     records: Option<Arc<str>>,
     most: u64,
     /// Bytes read so far, of `total`.
@@ -240,7 +269,8 @@ impl Reading {
             Format::Csv => {
                 let usual = if ending(&origin.name) == "tsv" { b'\t' } else { b',' };
                 let delimiter = self.delimiter.unwrap_or(usual);
-                let dialect = Dialect { delimiter, header: self.header };
+                let types = Arc::clone(&self.types);
+                let dialect = Dialect { delimiter, header: self.header, types };
                 let csv = Csv::new(origin.clone(), dialect);
                 Box::new(csv.map_err(|error| reject(&error, &origin))?)
             }

@@ -49,6 +49,47 @@ fn a_csv_file_has_a_record_on_each_row() {
 }
 
 #[test]
+fn a_column_of_csv_may_have_a_type() {
+    for (text, settings, records, rejects) in [
+        (
+            "a,b,c,d\n1,x,yes,2\n,,,\n1.5,,0,3\n1,x,,y\n",
+            json!({"types": {"a": "number", "c": "boolean", "d": "integer"}}),
+            vec![
+                r#"f.csv:2 {"a":1,"b":"x","c":true,"d":2}"#,
+                r#"f.csv:3 {"a":null,"b":"","c":null,"d":null}"#,
+                r#"f.csv:4 {"a":1.5,"b":"","c":false,"d":3}"#,
+            ],
+            vec!["f.csv:5 cell `d` is `y`, not a whole number of 64 bits"],
+        ),
+        (
+            "a,b\n1,2\n",
+            json!({"types": {"c": "number"}}),
+            vec![],
+            vec!["f.csv:1 has no column `c`, which `types` names, only `a`, `b`"],
+        ),
+        (
+            "1,2\n3,4\n",
+            json!({"header": false, "types": {"column_2": "integer"}}),
+            vec![
+                r#"f.csv:1 {"column_1":"1","column_2":2}"#,
+                r#"f.csv:2 {"column_1":"3","column_2":4}"#,
+            ],
+            vec![],
+        ),
+        (
+            "1,2\n3,4\n",
+            json!({"header": false, "types": {"column_3": "integer"}}),
+            vec![],
+            vec![
+                "f.csv:1 has no column `column_3`, which `types` names, only `column_1`, `column_2`",
+            ],
+        ),
+    ] {
+        check("f.csv", text.as_bytes(), settings, &records, &rejects);
+    }
+}
+
+#[test]
 fn a_row_with_wrong_quotation_marks_takes_no_other_with_it() {
     const OPEN: &str = "opens a quotation mark that is never closed";
     const BEHIND: &str =

@@ -238,6 +238,11 @@ fn refuses_settings_that_make_no_sense() {
             json!({"path": "*", "format": "json", "header": false}),
             "header: does not go with this `format`",
         ),
+        (
+            json!({"path": ["a.jsonl", "*.md"], "types": {"n": "number"}}),
+            "types: does not go with these files",
+        ),
+        (json!({"path": "a.csv", "records": "data"}), "records: does not go with these files"),
     ] {
         assert_eq!(refusal::<Read>(settings), expected);
     }
