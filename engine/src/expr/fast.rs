@@ -105,6 +105,12 @@ impl Code {
                 }
             }
             Self::Compare(first, rest) => {
+                // All links are computed, also those behind one that does not hold.
+                if let [_, more @ ..] = &**rest
+                    && more.iter().any(|(_, link)| link.eval(record).is_none())
+                {
+                    return None;
+                }
                 let mut left = first.eval(record)?;
                 for (comparison, right) in rest {
                     let right = right.eval(record)?;
@@ -226,7 +232,9 @@ impl<'a> Plain<'a> {
             (Self::Text(one), Self::Text(other)) => one == other,
             (Self::Bool(one), Self::Bool(other)) => one == other,
             (Self::Null, Self::Null) => true,
-            (Self::Null | Self::Text(_), _) | (_, Self::Null | Self::Text(_)) => false,
+            (Self::Null, _) | (_, Self::Null) => false,
+            // What cannot be compared is told of in minijinja's way.
+            (Self::Text(_), _) | (_, Self::Text(_)) => return None,
             _ => self.order(other)?.is_eq(),
         })
     }

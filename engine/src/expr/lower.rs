@@ -29,7 +29,7 @@ pub(super) fn template(text: &str, params: &Jinja) -> Option<Parts> {
 
 fn lower(expr: &Expr<'_>, params: &Jinja) -> Option<Code> {
     let boxed = |expr: &Expr<'_>| lower(expr, params).map(Box::new);
-    if let Some(constant) = expr.as_const() {
+    if let Some(constant) = constant(expr) {
         return literal(&constant).map(Code::Literal);
     }
     Some(match expr {
@@ -72,10 +72,20 @@ fn lower(expr: &Expr<'_>, params: &Jinja) -> Option<Code> {
     })
 }
 
+/// A value that stands in the text. What is computed from such values is left to be computed,
+/// since minijinja would compare them in its own way.
+fn constant(expr: &Expr<'_>) -> Option<Jinja> {
+    match expr {
+        Expr::Const(constant) => Some(constant.value.clone()),
+        Expr::UnaryOp(unary) if matches!(unary.expr, Expr::Const(_)) => expr.as_const(),
+        _ => None,
+    }
+}
+
 fn contained(value: &Expr<'_>, container: &Expr<'_>, params: &Jinja) -> Option<Code> {
     let value = Box::new(lower(value, params)?);
     if let Expr::List(list) = container {
-        let items = list.items.iter().map(|item| literal(&item.as_const()?));
+        let items = list.items.iter().map(|item| literal(&constant(item)?));
         return Some(Code::InList(value, items.collect::<Option<_>>()?));
     }
     Some(Code::InText(value, Box::new(lower(container, params)?)))

@@ -1,6 +1,8 @@
 //! Templates and conditions over the fields of a record: minijinja, strict about unknown names.
 
+mod compare;
 mod fast;
+mod guard;
 mod lower;
 
 use std::cell::RefCell;
@@ -70,9 +72,21 @@ impl<T, F> Inner<T, F> {
                 let fields: Vec<&str> = record.fields().map(|(name, _)| name).collect();
                 format!("`{}`: no field `{name}` here, only: {}", self.text, fields.join(", "))
             }
-            _ => format!("`{}`: {error}", self.text),
+            _ => match compare::Unlike::of(error) {
+                Some(unlike) => format!("`{}`: {}", self.text, unlike.reason(&self.text)),
+                None => format!("`{}`: {}", self.text, in_words(error)),
+            },
         })
     }
+}
+
+/// What minijinja says, less its inner names.
+fn in_words(error: &minijinja::Error) -> String {
+    let said = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    said.replace("invalid float literal", "a text is not a number")
+        .replace("invalid digit found in string", "a text is not a whole number")
+        .replace("cannot parse float from empty string", "an empty text is not a number")
+        .replace("cannot parse integer from empty string", "an empty text is not a whole number")
 }
 
 fn environment() -> Environment<'static> {
@@ -82,6 +96,7 @@ fn environment() -> Environment<'static> {
     environment.set_formatter(flow_dsl::spelling);
     environment.set_syntax(syntax());
     environment.set_fuel(Some(FUEL));
+    compare::add_to(&mut environment);
     environment
 }
 
@@ -90,7 +105,8 @@ fn syntax() -> SyntaxConfig {
 }
 
 fn record_names(names: impl IntoIterator<Item = String>) -> Vec<String> {
-    let mut names: Vec<String> = names.into_iter().filter(|name| name != "params").collect();
+    let own = |name: &String| name != "params" && name != guard::COMPARE;
+    let mut names: Vec<String> = names.into_iter().filter(own).collect();
     names.sort();
     names
 }
@@ -99,7 +115,13 @@ impl Expr {
     /// Compiles an expression; the error is minijinja's.
     pub fn new(text: &str) -> Result<Self, minijinja::Error> {
         static SHARED: OnceLock<Environment<'static>> = OnceLock::new();
-        let compiled = SHARED.get_or_init(environment).compile_expression_owned(text.to_owned())?;
+        let shared = SHARED.get_or_init(environment);
+        // A mistake is told of the text as it was written.
+        let compiled = match guard::guarded(text, true) {
+            Some(guarded) if minijinja::machinery::parse_expr(text).is_ok() => guarded,
+            _ => text.to_owned(),
+        };
+        let compiled = shared.compile_expression_owned(compiled)?;
         let names = record_names(compiled.undeclared_variables(false));
         let params = PARAMS.with_borrow(Clone::clone);
         let fast = lower::expression(text, &params);
@@ -163,6 +185,9 @@ impl Template {
     pub fn new(text: &str) -> Result<Self, minijinja::Error> {
         let mut compiled = environment();
         compiled.add_template_owned("template", text.to_owned())?;
+        if let Some(guarded) = guard::guarded(text, false) {
+            compiled.add_template_owned("template", guarded)?;
+        }
         let names = record_names(compiled.get_template("template")?.undeclared_variables(false));
         let params = PARAMS.with_borrow(Clone::clone);
         let fast = lower::template(text, &params);
