@@ -299,7 +299,7 @@ mod tests {
             nodes,
             edges: vec![EdgeReport {
                 from: "files".to_owned(),
-                output: "main",
+                output: "main".to_owned(),
                 to: "entities".to_owned(),
                 sent: 1190,
                 received: 1188,

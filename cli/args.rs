@@ -102,6 +102,10 @@ fn run() -> Command {
             path("report", "FILE").help("Write the whole report as JSON"),
             state(),
             switch("fresh", "Use no answers of earlier runs; new ones are kept"),
+            from(),
+            switch("keep-rejects", "Reject what was rejected before, without trying it again")
+                .conflicts_with("only-failed"),
+            switch("only-failed", "Try only what was rejected before; what is new is left"),
             switch("json", "Print the whole report as JSON instead of the account"),
             Arg::new("otlp")
                 .long("otlp")
@@ -114,6 +118,13 @@ fn run() -> Command {
 
 fn state() -> Arg {
     path("state", "DIR").help("Where answers that were paid for are kept; `none` keeps nothing")
+}
+
+fn from() -> Arg {
+    Arg::new("from")
+        .long("from")
+        .value_name("NODE")
+        .help("Use no answers of earlier runs at this node and below")
 }
 
 fn cache() -> Command {
@@ -179,6 +190,7 @@ fn plan() -> Command {
                 .help("How to print the plan"),
             state(),
             switch("fresh", "Plan as if no answers of earlier runs were there"),
+            from(),
             switch("exact", "Read all of the input to count calls, however long it takes"),
         ])
 }

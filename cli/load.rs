@@ -61,6 +61,11 @@ impl Loaded {
         &self.ast.source.name
     }
 
+    /// Its text.
+    pub(crate) fn text(&self) -> &str {
+        &self.ast.source.text
+    }
+
     /// The parameters that it declares.
     pub(crate) fn flags(&self) -> Vec<ParamDecl> {
         declared_params(&self.ast)

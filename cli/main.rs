@@ -27,6 +27,7 @@ mod screen;
 mod show;
 mod signals;
 mod stages;
+mod state;
 mod table;
 mod terminal;
 

@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 use flow_dsl::Inputs;
 use flow_dsl::check::{ParamDecl, ParamType};
+use serde_json::{Value, json};
 
 use crate::args;
 use crate::exit::Trouble;
@@ -113,6 +114,11 @@ pub(crate) fn inputs(matches: &ArgMatches) -> Result<Inputs, Trouble> {
     }
     let sets = pairs("set", "stages.entities.parallelism=8")?;
     Ok(Inputs { profiles: many("profile"), sets, params, complete: true })
+}
+
+/// The same as JSON, to be kept.
+pub(crate) fn to_json(inputs: &Inputs) -> Value {
+    json!({"params": inputs.params, "profiles": inputs.profiles, "sets": inputs.sets})
 }
 
 #[cfg(test)]

@@ -14,17 +14,17 @@ use crate::exit::{Exit, Trouble};
 use crate::foresee::{self, Outlook};
 use crate::load::Loaded;
 use crate::table::{Align, Table};
-use crate::{cache, graph, number, params, terminal};
+use crate::{graph, number, params, state, terminal};
 
 /// Runs the command.
 pub(crate) fn plan(matches: &ArgMatches, file: &Loaded) -> Result<Exit, Trouble> {
     let inputs = params::inputs(matches)?;
-    let again = || file.plan(&inputs).map(|plan| cache::fresh(matches, plan));
+    let again = || file.plan(&inputs).and_then(|plan| crate::run::anew(matches, plan));
     let plan = match again() {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
-    let ledger = cache::of_plan(matches, &file.path)?;
+    let ledger = state::of_plan(matches, &file.path)?;
     let outlook = foresee::outlook(&plan, matches.get_flag("exact"), ledger.as_ref(), again)?;
     if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
         terminal::out(&format!("{:#}\n", to_json(&plan, &outlook)))?;

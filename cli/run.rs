@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Arc;
 
 use clap::ArgMatches;
-use flow_engine::door::state;
+use flow_dsl::Inputs;
+use flow_engine::ledger::{Beginning, Journal};
 use flow_engine::plan::Plan;
 use flow_engine::report::Report;
-use flow_engine::run::{Around, Run};
+use flow_engine::run::{Around, Only, Run, Tries};
 
 use crate::exit::{Exit, Trouble};
 use crate::graph::{self, Drawing};
@@ -15,7 +17,10 @@ use crate::load::{self, Loaded};
 use crate::progress::Display;
 use crate::screen::Screen;
 use crate::signals::Signals;
-use crate::{account, cache, draw, foresee, params, plan, terminal};
+use crate::{account, draw, foresee, params, plan, state, terminal};
+
+/// Bytes that a ledger may have; what was used longest ago goes first.
+const MOST: u64 = 4 << 30;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Result<Exit, Trouble> {
@@ -24,14 +29,14 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
         writable(path)?;
     }
     let (inputs, most) = (params::inputs(matches)?, matches.get_one::<f64>("max-cost").copied());
-    let again = || file.plan_within(&inputs, most).map(|plan| cache::fresh(matches, plan));
+    let again = || file.plan_within(&inputs, most).and_then(|plan| anew(matches, plan));
     let plan = match again() {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
     if matches.get_flag("dry-run") {
         let tree = graph::tree(&Drawing::of(&plan));
-        let ledger = cache::of_plan(matches, &file.path)?;
+        let ledger = state::of_plan(matches, &file.path)?;
         let outlook = foresee::outlook(&plan, false, ledger.as_ref(), again)?;
         terminal::out(&format!("{}\ngraph\n{tree}", plan::text(&plan, &outlook)))?;
         return Ok(Exit::Done);
@@ -41,14 +46,74 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
         return Ok(Exit::Wrong);
     }
     let word = matches.get_one::<String>("progress").map_or("auto", String::as_str);
-    let ledger = cache::of_run(matches, &file.path, &plan)?;
-    let around = Around { limits: state::folder(), ledger };
+    let around = around(matches, file, &inputs, &plan)?;
     let runtime = runtime()?;
     let report = runtime.block_on(drive(plan, around, word, screen));
     // A thread that is stuck in a blocking call must not hold back the account.
     runtime.shutdown_background();
     let report = report?;
     finish(matches, &report, report_to)
+}
+
+/// A plan as the flags want it: which answers of earlier runs are used.
+pub(crate) fn anew(matches: &ArgMatches, mut plan: Plan) -> Result<Plan, Exit> {
+    if matches.get_flag("fresh") {
+        plan.forget_all();
+    }
+    if let Some(node) = matches.get_one::<String>("from")
+        && !plan.forget_from(node)
+    {
+        let names: Vec<&str> = plan.names().collect();
+        let message = format!("error: no node `{node}`\n  help: the nodes: {}\n", names.join(", "));
+        terminal::err(&message);
+        return Err(Exit::Wrong);
+    }
+    Ok(plan)
+}
+
+/// What the run has in common with others: limits, and the ledger, in which it is noted.
+fn around(
+    matches: &ArgMatches,
+    file: &Loaded,
+    inputs: &Inputs,
+    plan: &Plan,
+) -> Result<Around, Trouble> {
+    let limits = flow_engine::door::state::folder();
+    let tries = match (matches.get_flag("keep-rejects"), matches.get_flag("only-failed")) {
+        (_, true) => Tries::Rejected(Only::default()),
+        (true, _) => Tries::New,
+        _ => Tries::All,
+    };
+    let Some(ledger) = state::of_run(matches, &file.path, plan)? else {
+        if tries != Tries::All {
+            return Err(Trouble::wrong(
+                "without a ledger nobody knows what was rejected before",
+                "Leave `--keep-rejects` and `--only-failed` out, or `--state none`.",
+            ));
+        }
+        return Ok(Around { limits, ..Around::default() });
+    };
+    let beginning = Beginning {
+        file: &state::name_of(&file.path, &ledger),
+        source: file.text(),
+        inputs: &params::to_json(inputs),
+        flow: env!("CARGO_PKG_VERSION"),
+    };
+    let current = ledger.begin(plan, &beginning).map_err(state::trouble)?;
+    let journal = Journal::new(Arc::clone(&ledger), current);
+    Ok(Around { limits, ledger: Some(ledger), journal: Some(Arc::new(journal)), tries })
+}
+
+/// The end of a run. What it has written stands, whatever becomes of the ledger now.
+async fn settle(journal: &Journal, report: &Report) {
+    let ledger = journal.ledger();
+    let ended = journal.flush().and_then(|()| ledger.end(journal.run(), report));
+    let noted = ledger.note(&report.nodes).await;
+    for error in
+        [ended, noted, ledger.settle(MOST).await.map(drop)].into_iter().filter_map(Result::err)
+    {
+        terminal::err(&format!("warning: {}\n", error.message));
+    }
 }
 
 fn finish(
@@ -124,8 +189,8 @@ async fn drive(plan: Plan, around: Around, word: &str, screen: &Screen) -> Resul
         match event {
             Event::Ended(report) => {
                 display.finish(&watch.progress());
-                if let Some(ledger) = &around.ledger {
-                    cache::settle(ledger, &report).await;
+                if let Some(journal) = &around.journal {
+                    settle(journal, &report).await;
                 }
                 return Ok(*report);
             }

@@ -3,6 +3,8 @@
 
 pub mod door;
 pub mod expr;
+pub mod factor;
+pub mod failure;
 pub mod json;
 pub mod ledger;
 pub mod plan;
@@ -25,6 +27,7 @@ pub mod prelude {
 
     pub use crate::door::Door;
     pub use crate::expr::{Expr, Template};
+    pub use crate::factor::Factor;
     pub use crate::ledger::Answers;
     pub use crate::record::{Record, RecordId};
     pub use crate::registry::{Build, BuildError, Config};

@@ -22,6 +22,9 @@ pub trait Config: DeserializeOwned + JsonSchema + Sized + 'static {
     const SHAPE: Shape;
     /// Input ports; empty for a source.
     const PORTS: &'static [PortSpec] = INPUT;
+    /// The version of its behaviour: raised when the same settings and the same record give
+    /// something else than before.
+    const VERSION: u32 = 1;
 
     /// What a map costs, given the provider of the model that it names.
     fn work(provider: Option<&str>) -> Work {
@@ -133,6 +136,8 @@ impl Build<'_> {
 pub struct StageDef {
     /// Its name.
     pub name: &'static str,
+    /// The version of its behaviour.
+    pub version: u32,
     /// What the checker may know.
     pub spec: fn() -> StageSpec,
     /// Makes it.
@@ -142,7 +147,7 @@ pub struct StageDef {
 impl StageDef {
     /// The entry of a stage.
     pub const fn of<C: Config>() -> Self {
-        Self { name: C::NAME, spec: spec::<C>, build: build::<C> }
+        Self { name: C::NAME, version: C::VERSION, spec: spec::<C>, build: build::<C> }
     }
 }
 

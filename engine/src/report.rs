@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::door::Money;
 use crate::stage::Written;
 
 /// The account of a whole run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// The pipeline's name.
     pub pipeline: String,
@@ -35,7 +35,7 @@ pub struct Report {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum Status {
     /// Every record found its end.
@@ -82,7 +82,7 @@ pub enum Status {
 }
 
 /// The account of a node. At the end `in = passed + filtered + rejected + pending`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeReport {
     /// The node.
     pub node: String,
@@ -127,7 +127,7 @@ impl NodeReport {
 }
 
 /// What model calls used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Calls that went out, failed ones too.
     pub calls: u64,
@@ -177,7 +177,7 @@ impl std::iter::Sum for Usage {
 }
 
 /// How long calls waited, added up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waits {
     /// For their turn under a named limit.
     pub limit: Duration,
@@ -199,7 +199,7 @@ impl Waits {
 }
 
 /// How long calls took from going out to the last byte of the answer, to within a tenth.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     /// Half of the calls were faster.
     pub p50: Duration,
@@ -208,12 +208,12 @@ pub struct Latency {
 }
 
 /// The account of an edge: `sent = received + unread`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EdgeReport {
     /// Upper node.
     pub from: String,
     /// `main` or `failed`.
-    pub output: &'static str,
+    pub output: String,
     /// Lower node.
     pub to: String,
     /// Records put in.
@@ -232,7 +232,7 @@ impl EdgeReport {
 }
 
 /// A record that a stage could not use.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reject {
     /// The node.
     pub node: String,

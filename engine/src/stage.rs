@@ -2,14 +2,15 @@
 //! loop, the tasks, the channels, the clock, retry, order, counting.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::door::Door;
+use crate::factor::Factor;
+pub use crate::failure::{Failure, FailureKind, StageError};
 use crate::ledger::Answers;
 pub use crate::preview::{Asked, Estimate};
-use crate::record::Record;
+use crate::record::{Record, RecordId};
 use crate::report::NodeReport;
 
 /// A stage, ready to run.
@@ -38,114 +39,6 @@ impl std::fmt::Debug for Stage {
             Self::Gather(_) => "Gather",
             Self::Sink(_) => "Sink",
         })
-    }
-}
-
-/// Why a record came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// A lowercase fragment: what is wrong with the record, or with the call.
-    pub reason: String,
-    /// Whether trying again can help.
-    pub kind: FailureKind,
-    /// The server asked for this much patience.
-    pub retry_after: Option<Duration>,
-    /// What somebody answered and nobody could use; goes along with the reject.
-    pub answer: Option<Box<str>>,
-    /// A sentence that says what to do, where the run stops for it.
-    pub help: Option<Box<str>>,
-}
-
-/// The most bytes of an answer that a [`Failure`] keeps.
-const MOST_ANSWER: usize = 64 * 1024;
-
-/// What can be done about a [`Failure`].
-/// The first ones outweigh the later ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FailureKind {
-    /// Nothing will work any more (key refused, server unknown): the run stops in order.
-    Fatal,
-    /// It would cost more than is left of a budget: the run stops in order before it.
-    OverBudget,
-    /// The record is bad; it will be as bad the next time.
-    Bad,
-    /// The run ended before its turn came; neither the record nor the world is to blame.
-    Ended,
-    /// Nobody has ever answered there in this run, or not for long: worth the attempts that are
-    /// left, and after the last one the run stops in order.
-    Gone,
-    /// Nobody is there who was there a moment ago: worth waiting for, however many attempts it takes.
-    Away,
-    /// The world was in a bad mood; worth another attempt.
-    Transient,
-}
-
-impl Failure {
-    fn new(kind: FailureKind, reason: String) -> Self {
-        Self { reason, kind, retry_after: None, answer: None, help: None }
-    }
-
-    /// The record is bad.
-    pub fn bad(reason: impl Into<String>) -> Self {
-        Self::new(FailureKind::Bad, reason.into())
-    }
-
-    /// Worth another attempt.
-    pub fn transient(reason: impl Into<String>) -> Self {
-        Self::new(FailureKind::Transient, reason.into())
-    }
-
-    /// The run ended before its turn came.
-    pub(crate) fn ended() -> Self {
-        Self::new(FailureKind::Ended, "the run ended before its turn came".to_owned())
-    }
-
-    /// It would cost more than is left of a budget.
-    pub(crate) fn over_budget(reason: impl Into<String>) -> Self {
-        Self::new(FailureKind::OverBudget, reason.into())
-    }
-
-    /// Nothing will work any more.
-    pub fn fatal(reason: impl Into<String>) -> Self {
-        Self::new(FailureKind::Fatal, reason.into())
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn help(mut self, help: impl Into<Box<str>>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    /// Keeps the answer that could not be used, up to 64 KiB of it.
-    #[must_use]
-    pub fn answer(mut self, answer: &str) -> Self {
-        self.answer = Some(answer[..answer.floor_char_boundary(MOST_ANSWER)].into());
-        self
-    }
-}
-
-/// The world broke: disk full, database gone. Stops the run in order.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct StageError {
-    /// A lowercase fragment that names the thing (file, table, server) and what happened.
-    pub message: String,
-    /// A sentence that says what to do.
-    pub help: Option<String>,
-}
-
-impl StageError {
-    /// What happened, to what.
-    pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None }
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
     }
 }
 
@@ -225,6 +118,17 @@ pub trait Light: Send {
 
 /// A map that costs CPU.
 pub trait Heavy: Send + Sync {
+    /// What decides on what becomes of every record, besides stage and settings: the content of
+    /// files that settings name.
+    fn factors(&self) -> Vec<Factor> {
+        Vec::new()
+    }
+
+    /// What decides on what becomes of this record: what the stage reads of it.
+    fn factors_of(&self, record: &Record) -> Vec<Factor> {
+        vec![Factor::record(record)]
+    }
+
     /// Makes zero or more records of one; none means that it was filtered out.
     fn apply(&self, record: &Record) -> Result<Vec<Record>, Failure>;
 }
@@ -238,6 +142,18 @@ pub trait Call: Send + Sync {
         batch: &[Record],
         context: &CallContext,
     ) -> Vec<Result<Vec<Record>, Failure>>;
+
+    /// What decides on what becomes of every record, besides stage and settings: the model, the
+    /// content of files that settings name.
+    fn factors(&self) -> Vec<Factor> {
+        Vec::new()
+    }
+
+    /// What decides on what becomes of this record: what the stage reads of it, what it tells the
+    /// model.
+    fn factors_of(&self, record: &Record) -> Vec<Factor> {
+        vec![Factor::record(record)]
+    }
 
     /// The models that it asks: the one of the first attempt, then those of the steps of `on_retry`
     /// that name one.
@@ -304,6 +220,21 @@ pub struct CallContext {
     pub meter: Arc<crate::door::Meter>,
     /// What earlier attempts at the same batch, and earlier runs, were answered.
     pub answers: Arc<Answers>,
+    /// The record that is asked about, where it is only one.
+    pub record: Option<RecordId>,
+}
+
+impl CallContext {
+    /// The same, to ask about one record of the batch.
+    #[must_use]
+    pub fn about(&self, record: &Record) -> Self {
+        Self { record: Some(record.id), ..self.clone() }
+    }
+
+    /// The answer to a question that was asked before; otherwise it has to be asked now.
+    pub fn answer(&self, question: &str) -> Result<Option<Arc<str>>, Failure> {
+        self.answers.get(question, &self.meter, self.record)
+    }
 }
 
 /// Sees all records, then answers. May block.
@@ -316,7 +247,7 @@ pub trait Gather: Send {
 }
 
 /// What a sink has made of a whole run.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Written {
     /// `sqlite:intelligence.db, table pain_point`, `out/failed.jsonl`.
     pub to: String,
@@ -348,6 +279,13 @@ pub trait Sink: Send {
     /// the thread of a source above, without a queue between them.
     fn is_light(&self) -> bool {
         false
+    }
+
+    /// What it keeps a record under, for people: the same for two records of which one takes the
+    /// other's place. None where it keeps both.
+    fn row(&self, record: &Record) -> Option<String> {
+        let _ = record;
+        None
     }
 
     /// Writes records that came in at a port, all or none; gives back those that it could not use.

@@ -94,6 +94,7 @@ pub async fn apply<C: Config>(settings: Value, rows: Value) -> Result<Vec<Value>
                 step: None,
                 meter: Meter::default().into(),
                 answers: Arc::default(),
+                record: None,
             };
             for result in stage.apply(&records, &context).await {
                 out.extend(result.map_err(reason)?);

@@ -232,7 +232,7 @@ fn the_ledger_is_looked_at_and_emptied() {
     let folder = folder(&rows(0..10));
     let nothing = folder.flow("cache stats");
     assert_eq!(nothing.code, 2);
-    assert!(nothing.err.contains("no run has kept anything"), "{}", nothing.err);
+    assert!(nothing.err.contains("no run has been noted"), "{}", nothing.err);
     run(&folder, &server, "");
     let stats = folder.flow("cache stats").out;
     let rows: Vec<&str> = stats.lines().map(str::trim).collect();

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flow_dsl::pipeline::Cache;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Key, Ledger};
+use super::{Key, Ledger, Spender};
 use crate::door::Meter;
+use crate::record::RecordId;
 use crate::stage::{Failure, StageError};
 
 /// Answers to the calls for one batch, by what was asked: what was answered is not asked again, by
@@ -16,6 +17,18 @@ use crate::stage::{Failure, StageError};
 pub struct Answers {
     heard: Mutex<HashMap<Key, Arc<str>>>,
     kept: Option<Kept>,
+    counts: Mutex<HashMap<RecordId, Counts>>,
+    /// Nobody may be asked: what is not known is left for another run.
+    closed: bool,
+}
+
+/// Questions about a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Those that had to be asked.
+    pub(crate) asked: u32,
+    /// Those that were answered before.
+    pub(crate) reused: u32,
 }
 
 /// Where answers outlive a run.
@@ -27,28 +40,65 @@ pub struct Kept {
     pub node: Arc<str>,
     /// Which of them may be used.
     pub cache: Cache,
+    /// Whose calls are paid for, in a run that is noted.
+    pub spender: Option<Spender>,
 }
 
 impl Answers {
     /// Answers that outlive the run, where there is a ledger for them.
     pub fn new(kept: Option<Kept>) -> Self {
-        Self { heard: Mutex::default(), kept }
+        Self { kept, ..Self::default() }
+    }
+
+    /// The same, for records that pass only if nobody needs to be asked.
+    pub(crate) fn closed(kept: Option<Kept>) -> Self {
+        Self { kept, closed: true, ..Self::default() }
     }
 
     /// The answer to a question that was asked before.
-    pub fn get(&self, question: &str, meter: &Meter) -> Result<Option<Arc<str>>, Failure> {
+    pub(crate) fn get(
+        &self,
+        question: &str,
+        meter: &Meter,
+        about: Option<RecordId>,
+    ) -> Result<Option<Arc<str>>, Failure> {
         let key = xxh3_128(question.as_bytes());
         if let Some(answer) = self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(Some(Arc::clone(answer)));
         }
         let Some(kept) = self.kept.as_ref().filter(|kept| kept.cache.reads) else {
-            return Ok(None);
+            return self.none(about);
         };
-        let answer = kept.ledger.answer(key, kept.cache.age).map_err(|error| failure(&error))?;
-        if answer.is_some() {
-            meter.reused();
+        match kept.ledger.answer(key, kept.cache.age).map_err(|error| failure(&error))? {
+            Some(answer) => {
+                meter.reused();
+                self.count(about, |counts| counts.reused += 1);
+                Ok(Some(answer))
+            }
+            None => self.none(about),
         }
-        Ok(answer)
+    }
+
+    /// Nobody knows the answer.
+    fn none(&self, about: Option<RecordId>) -> Result<Option<Arc<str>>, Failure> {
+        if self.closed {
+            return Err(Failure::ended());
+        }
+        self.count(about, |counts| counts.asked += 1);
+        Ok(None)
+    }
+
+    fn count(&self, about: Option<RecordId>, count: impl FnOnce(&mut Counts)) {
+        if let Some(record) = about {
+            let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+            count(counts.entry(record).or_default());
+        }
+    }
+
+    /// How many questions about a record had to be asked, and how many were answered before.
+    pub(crate) fn counts(&self, record: RecordId) -> Counts {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.get(&record).copied().unwrap_or_default()
     }
 
     /// Whether there is an answer to a question; without a word where the ledger cannot be read.
@@ -61,10 +111,13 @@ impl Answers {
     /// Keeps the answer to a question; returns when it is safe.
     pub async fn keep(&self, question: &str, answer: &str) -> Result<(), Failure> {
         let (key, answer) = (xxh3_128(question.as_bytes()), Arc::from(answer));
-        if let Some(Kept { ledger, node, cache }) = &self.kept
+        if let Some(Kept { ledger, node, cache, spender }) = &self.kept
             && cache.writes
         {
-            ledger.keep(key, node, &answer).await.map_err(|error| failure(&error))?;
+            ledger
+                .keep(key, node, &answer, spender.as_ref())
+                .await
+                .map_err(|error| failure(&error))?;
         }
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answer);
         Ok(())

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::Salvaged;
 use crate::stage::StageError;
@@ -36,6 +36,56 @@ const VERSIONS: &[&str] = &[
         p95 INTEGER NOT NULL,
         PRIMARY KEY (node, model)
     ) WITHOUT ROWID;
+",
+    "
+    CREATE TABLE texts (hash BLOB PRIMARY KEY, size INTEGER NOT NULL, text TEXT NOT NULL);
+    CREATE TABLE runs (
+        run INTEGER PRIMARY KEY AUTOINCREMENT,
+        pipeline TEXT NOT NULL,
+        file TEXT NOT NULL,
+        continues INTEGER,
+        started INTEGER NOT NULL,
+        ended INTEGER,
+        status TEXT,
+        flow TEXT NOT NULL,
+        source BLOB NOT NULL,
+        inputs TEXT NOT NULL,
+        report TEXT
+    );
+    CREATE TABLE nodes (
+        run INTEGER NOT NULL,
+        place INTEGER NOT NULL,
+        node TEXT NOT NULL,
+        stage TEXT NOT NULL,
+        factors TEXT NOT NULL,
+        account TEXT,
+        usage TEXT,
+        PRIMARY KEY (run, place)
+    ) WITHOUT ROWID;
+    CREATE TABLE fates (
+        fate_id INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL,
+        node INTEGER NOT NULL,
+        record BLOB NOT NULL,
+        path TEXT,
+        line INTEGER NOT NULL,
+        fate TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        asked INTEGER NOT NULL,
+        reused INTEGER NOT NULL,
+        micros INTEGER NOT NULL,
+        key BLOB,
+        factors TEXT,
+        input BLOB NOT NULL,
+        made BLOB NOT NULL,
+        row TEXT,
+        reason TEXT,
+        answer TEXT,
+        dropped INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE INDEX fates_of_nodes ON fates (run, node);
+    CREATE INDEX fates_of_records ON fates (record, run);
+    CREATE INDEX rejects ON fates (key) WHERE fate = 'rejected';
 ",
 ];
 
@@ -146,30 +196,56 @@ fn with_end(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// Reads what it can from both ends of the table, since a page that cannot be read stops a reader.
+/// The tables, what is worth most first, with what their rows are in order of.
+const TABLES: &[(&str, &str)] = &[
+    ("answers", "key"),
+    ("past", "node"),
+    ("runs", "run"),
+    ("nodes", "run"),
+    ("texts", "rowid"),
+    ("fates", "fate_id"),
+];
+
+/// Takes over what can be read; says how many answers that were.
 fn take_over(connection: &mut Connection, aside: &Path) -> Result<u64, Error> {
     let Ok(old) = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_ONLY) else {
         return Ok(0);
     };
     let transaction = connection.transaction()?;
-    let mut taken = 0;
-    for order in ["ASC", "DESC"] {
-        let sql = format!("SELECT key, node, text, at, used FROM answers ORDER BY key {order}");
-        let Ok(mut query) = old.prepare(&sql) else { continue };
-        let Ok(mut rows) = query.query([]) else { continue };
-        while let Ok(Some(row)) = rows.next() {
-            let read = (|| {
-                let key: Vec<u8> = row.get(0)?;
-                let (node, text): (String, String) = (row.get(1)?, row.get(2)?);
-                let (at, used): (u64, u64) = (row.get(3)?, row.get(4)?);
-                Ok::<_, Error>((key, node, text, at, used))
-            })();
-            let Ok((key, node, text, at, used)) = read else { continue };
-            let sql = "INSERT OR IGNORE INTO answers VALUES (?1, ?2, ?3, ?4, ?5)";
-            taken += transaction.execute(sql, params![key, node, text, at, used])? as u64;
-        }
+    let mut answers = 0;
+    for (table, order) in TABLES {
+        let taken = take_table(&transaction, &old, table, order)?;
+        answers += if *table == "answers" { taken } else { 0 };
     }
     transaction.commit()?;
+    Ok(answers)
+}
+
+/// Reads what it can from both ends of a table, since a page that cannot be read stops a reader. A
+/// table that is read to its end from one side is not read from the other.
+fn take_table(new: &Connection, old: &Connection, table: &str, order: &str) -> Result<u64, Error> {
+    let mut taken = 0;
+    for direction in ["ASC", "DESC"] {
+        let sql = format!("SELECT * FROM {table} ORDER BY {order} {direction}");
+        let Ok(mut query) = old.prepare(&sql) else { continue };
+        let columns = query.column_count();
+        let places: Vec<String> = (1..=columns).map(|place| format!("?{place}")).collect();
+        let insert = format!("INSERT OR IGNORE INTO {table} VALUES ({})", places.join(", "));
+        let Ok(mut insert) = new.prepare(&insert) else { continue };
+        let Ok(mut rows) = query.query([]) else { continue };
+        loop {
+            match rows.next() {
+                Ok(Some(row)) => {
+                    let values: Result<Vec<rusqlite::types::Value>, Error> =
+                        (0..columns).map(|at| row.get(at)).collect();
+                    let Ok(values) = values else { continue };
+                    taken += insert.execute(rusqlite::params_from_iter(values))? as u64;
+                }
+                Ok(None) => return Ok(taken),
+                Err(_) => break,
+            }
+        }
+    }
     Ok(taken)
 }
 

@@ -35,8 +35,7 @@ const CHECKPOINT: u64 = 1000;
 type Write<T> = fn(&mut Connection, &[T]) -> Result<(), Error>;
 
 impl<T: Send + 'static> Group<T> {
-    pub(super) fn new(connection: Connection) -> Self {
-        let connection = Arc::new(Mutex::new(connection));
+    pub(super) fn new(connection: Arc<Mutex<Connection>>) -> Self {
         Self {
             waiting: Mutex::new(Waiting { things: Vec::new(), added: 0 }),
             turn: tokio::sync::Mutex::new(Turn { connection, written: 0, moved: 0 }),

@@ -8,18 +8,28 @@
 mod answers;
 mod file;
 mod group;
-mod past;
+mod journal;
+mod needed;
+mod runs;
+mod texts;
+mod trail;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::door::UsageCount;
 use crate::stage::StageError;
 pub use answers::{Answers, Kept};
 use group::Group;
-pub use past::Past;
+pub use journal::{Fate, Journal, Note, Trial};
+pub use needed::Needed;
+pub use runs::{Beginning, Current, Past, Standing};
+pub use texts::Text;
+pub use trail::{FateRow, Filter, Rejected};
 
 /// The folder beside the pipeline that holds it.
 pub const FOLDER: &str = ".flow";
@@ -39,6 +49,7 @@ pub type Key = u128;
 pub struct Ledger {
     path: PathBuf,
     reader: Mutex<Connection>,
+    writer: Arc<Mutex<Connection>>,
     answers: Group<Answered>,
     /// Answers that were used today and that the file does not know of yet.
     stale: Mutex<Vec<Key>>,
@@ -61,6 +72,18 @@ struct Answered {
     node: Arc<str>,
     text: Arc<str>,
     at: u64,
+    spender: Option<Spender>,
+}
+
+/// The node of a run whose calls are paid for.
+#[derive(Debug, Clone)]
+pub struct Spender {
+    /// The run.
+    pub run: u64,
+    /// The node's place in the file.
+    pub place: usize,
+    /// What it has used so far.
+    pub usage: Arc<UsageCount>,
 }
 
 /// What the answers take.
@@ -86,13 +109,19 @@ impl Ledger {
         let (writer, salvaged) = file::open(&path)?;
         let reader = file::connect(&path).map_err(|error| file::broke(&path, &error))?;
         let reader = Mutex::new(reader);
-        let (answers, stale) = (Group::new(writer), Mutex::default());
-        Ok(Self { path, reader, answers, stale, salvaged })
+        let writer = Arc::new(Mutex::new(writer));
+        let (answers, stale) = (Group::new(Arc::clone(&writer)), Mutex::default());
+        Ok(Self { path, reader, writer, answers, stale, salvaged })
     }
 
     /// Whether there is one in a folder.
     pub fn is_in(folder: &Path) -> bool {
         folder.join(FILE).is_file()
+    }
+
+    /// The folder in which it lies.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
     }
 
     /// What was saved, when the ledger was found damaged.
@@ -134,8 +163,17 @@ impl Ledger {
     }
 
     /// Keeps an answer; it is in the file when this returns.
-    pub async fn keep(&self, key: Key, node: &Arc<str>, text: &Arc<str>) -> Result<(), StageError> {
-        let answered = Answered { key, node: Arc::clone(node), text: Arc::clone(text), at: now() };
+    /// What its calls have used so far is noted with it, so that it is known even of a run that is
+    /// killed.
+    pub async fn keep(
+        &self,
+        key: Key,
+        node: &Arc<str>,
+        text: &Arc<str>,
+        spender: Option<&Spender>,
+    ) -> Result<(), StageError> {
+        let (node, text, spender) = (Arc::clone(node), Arc::clone(text), spender.cloned());
+        let answered = Answered { key, node, text, at: now(), spender };
         let written = self.answers.add(answered, write).await;
         written.map_err(|error| file::broke(&self.path, &error))
     }
@@ -163,6 +201,24 @@ impl Ledger {
             rows.collect()
         });
         stats.map_err(|error| file::broke(&self.path, &error))
+    }
+
+    /// Does something with the connection that writes, between two groups of answers.
+    fn write<R>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<R, rusqlite::Error>,
+    ) -> Result<R, StageError> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&mut writer).map_err(|error| file::broke(&self.path, &error))
+    }
+
+    /// Looks something up.
+    fn read<R>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<R, rusqlite::Error>,
+    ) -> Result<R, StageError> {
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        work(&reader).map_err(|error| file::broke(&self.path, &error))
     }
 
     async fn for_each(&self, sql: &'static str, keys: Vec<Key>) -> Result<(), StageError> {
@@ -196,9 +252,17 @@ fn write(connection: &mut Connection, answers: &[Answered]) -> Result<(), rusqli
         let mut insert = transaction.prepare_cached(
             "INSERT OR REPLACE INTO answers (key, node, text, at, used) VALUES (?1, ?2, ?3, ?4, ?4)",
         )?;
-        for Answered { key, node, text, at } in answers {
+        for Answered { key, node, text, at, .. } in answers {
             insert.execute(params![key.to_le_bytes(), node, text, at])?;
         }
+    }
+    let spenders: BTreeMap<(u64, usize), &Spender> = answers
+        .iter()
+        .filter_map(|answered| answered.spender.as_ref())
+        .map(|spender| ((spender.run, spender.place), spender))
+        .collect();
+    for (node, spender) in spenders {
+        runs::used(&transaction, node, &spender.usage.get())?;
     }
     transaction.commit()
 }

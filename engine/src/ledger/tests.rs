@@ -13,7 +13,7 @@ fn node() -> Arc<str> {
 async fn filled(folder: &Path, answers: u128) -> Ledger {
     let ledger = Ledger::open(folder).expect("a ledger");
     for key in 0..answers {
-        ledger.keep(key, &node(), &format!("answer {key}").into()).await.expect("kept");
+        ledger.keep(key, &node(), &format!("answer {key}").into(), None).await.expect("kept");
     }
     ledger
 }
@@ -38,7 +38,7 @@ async fn many_keep_at_once_and_share_transactions() {
     let folder = folder();
     let ledger = Ledger::open(folder.path()).expect("a ledger");
     let (node, text): (_, Arc<str>) = (node(), Arc::from("yes"));
-    let all = (0..500).map(|key| ledger.keep(key, &node, &text));
+    let all = (0..500).map(|key| ledger.keep(key, &node, &text, None));
     let kept = futures::future::join_all(all).await;
     assert!(kept.iter().all(Result::is_ok));
     let other = Ledger::open(folder.path()).expect("a second one beside it");
@@ -68,8 +68,9 @@ async fn a_damaged_file_is_put_aside_and_what_can_be_read_is_taken_over() {
     drop(filled(folder.path(), 2000).await);
     let path = folder.path().join(FILE);
     let mut bytes = std::fs::read(&path).expect("the file");
-    assert!(bytes.len() > 60_000, "{}", bytes.len());
-    bytes[40_960..45_056].fill(0xa5);
+    assert!(bytes.len() > 100_000, "{}", bytes.len());
+    // A page of answers that is not the first of them.
+    bytes[81_920..86_016].fill(0xa5);
     std::fs::write(&path, &bytes).expect("damage");
     let ledger = Ledger::open(folder.path()).expect("the damage is not seen yet");
     assert_eq!(ledger.salvaged(), None);

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::door::{Budgets, Day, Money, Secrets, state};
 use crate::expr::Expr;
+use crate::factor::Factor;
 use crate::registry::{Build, Registry};
 use crate::run::{BATCHES, MOST_HEAVY, PULL};
 use crate::stage::{Stage, Survey};
@@ -58,6 +59,25 @@ pub struct PlanNode {
     pub writes: Option<String>,
     /// Free words.
     pub tags: Vec<String>,
+    /// Its settings, as they were checked.
+    pub settings: serde_json::Value,
+    /// The version of its stage's behaviour.
+    pub version: u32,
+}
+
+impl PlanNode {
+    /// What decides on what becomes of its records, all of them.
+    pub fn factors(&self) -> Vec<Factor> {
+        let stage = format!("{} {}", self.uses, self.version);
+        let mut factors =
+            vec![Factor::new("stage", stage), Factor::new("settings", self.settings.to_string())];
+        match &self.stage {
+            Stage::Heavy(stage) => factors.extend(stage.factors()),
+            Stage::Call(stage) => factors.extend(stage.factors()),
+            _ => {}
+        }
+        factors
+    }
 }
 
 /// An edge.
@@ -179,6 +199,25 @@ impl Plan {
             day: self.budget.day.map(day),
             nodes: nodes.collect(),
         }
+    }
+
+    /// Has no answer of an earlier run used.
+    pub fn forget_all(&mut self) {
+        for node in self.graph.node_weights_mut() {
+            node.hints.cache.reads = false;
+        }
+    }
+
+    /// Has no answer of an earlier run used at a node and below. Says whether there is such a node.
+    pub fn forget_from(&mut self, name: &str) -> bool {
+        let Some(first) = self.graph.node_indices().find(|at| self.graph[*at].name == name) else {
+            return false;
+        };
+        let mut below = petgraph::visit::Dfs::new(&self.graph, first);
+        while let Some(node) = below.next(&self.graph) {
+            self.graph[node].hints.cache.reads = false;
+        }
+        true
     }
 
     /// The names of the nodes in the order of the file.
@@ -318,5 +357,7 @@ fn plan_node(
         reads,
         writes,
         tags: node.hints.tags.clone(),
+        settings: node.settings.to_json(),
+        version: def.version,
     })
 }

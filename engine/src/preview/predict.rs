@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::time::{Bottleneck, Load, loads};
 use super::{Asked, Band, Estimate, PreviewError, cut, look};
 use crate::door::{Money, Tokens};
-use crate::ledger::{Answers, Kept, Ledger, Past};
+use crate::ledger::{Answers, Kept, Ledger, Needed};
 use crate::plan::{Plan, PlanNode};
 use crate::record::Record;
 use crate::stage::{Call, Gather, Pull, Source, Stage, StageError, Survey};
@@ -84,7 +84,7 @@ pub struct Need {
     pub cost: Option<Band<Money>>,
     /// What calls needed in earlier runs, when there were enough of them; else tokens received and
     /// times are assumed.
-    pub past: Option<Past>,
+    pub past: Option<Needed>,
 }
 
 /// What has been counted.
@@ -159,7 +159,7 @@ pub(super) struct Caller {
     node: String,
     call: Arc<dyn Call>,
     known: Arc<Answers>,
-    past: Option<Past>,
+    past: Option<Needed>,
     pub(super) asked: Option<Asked>,
     /// The limits that its calls wait for.
     pub(super) limits: Vec<String>,
@@ -180,7 +180,12 @@ impl Caller {
         let past = asked.as_ref().zip(ledger);
         let past = past.and_then(|(asked, ledger)| ledger.past(&node.name, &asked.model));
         let (name, cache) = (node.name.as_str().into(), node.hints.cache);
-        let kept = ledger.map(|ledger| Kept { ledger: Arc::clone(ledger), node: name, cache });
+        let kept = ledger.map(|ledger| Kept {
+            ledger: Arc::clone(ledger),
+            node: name,
+            cache,
+            spender: None,
+        });
         Some(Self {
             node: node.name.clone(),
             call: Arc::clone(call),

@@ -9,8 +9,10 @@ use tokio::time::Instant;
 use super::account::Account;
 use super::control::{Control, State};
 use super::node::{NodeError, blocking};
+use super::page::Page;
+use super::tries::Turn;
 use crate::door::{Cause, Door, Meter};
-use crate::ledger::{Answers, Kept};
+use crate::ledger::{Answers, Kept, Trial};
 use crate::plan::Resolved;
 use crate::record::Record;
 use crate::stage::{Call, CallContext, Failure, FailureKind, Heavy};
@@ -35,6 +37,7 @@ pub(crate) struct Attempts {
     pub(crate) kept: Option<Kept>,
     pub(crate) account: Arc<Account>,
     pub(crate) control: Arc<Control>,
+    pub(crate) page: Option<Page>,
 }
 
 /// What became of one record of a batch.
@@ -47,22 +50,70 @@ pub(crate) enum Settled {
     Pending,
 }
 
-/// A batch with what became of each record and the attempts that it took.
+/// A batch with what became of each record and what that took.
 pub(crate) struct Outcome {
-    pub(crate) records: Vec<(Record, Settled, u32)>,
+    pub(crate) records: Vec<(Record, Settled, Trial)>,
 }
+
+/// A record with its place in the batch.
+type Placed = (usize, Record);
+/// A record with its place, what became of it, and after how many attempts.
+type Done = (usize, Record, Settled, u32);
 
 impl Attempts {
     /// Works on a batch until every record is settled.
     pub(crate) async fn settle(&self, batch: Vec<Record>) -> Result<Outcome, NodeError> {
         let start = Instant::now();
-        let end = self.hints.deadline.map(|deadline| start + deadline);
-        let answers = Arc::new(Answers::new(self.kept.clone()));
-        let mut settled = Vec::with_capacity(batch.len());
-        let mut todo: Vec<(usize, Record)> = batch.into_iter().enumerate().collect();
+        let mut trials: Vec<Trial> = batch.iter().map(|record| self.trial(record)).collect();
+        let (mut todo, mut passing, mut settled) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, record) in batch.into_iter().enumerate() {
+            let turn = self.page.as_ref().map(|page| page.turn(&record, &trials[place]));
+            match turn.unwrap_or(Turn::Try) {
+                Turn::Try => todo.push((place, record)),
+                Turn::Pass => passing.push((place, record)),
+                Turn::Leave(rejected) => {
+                    settled.push((place, record, Settled::Failed(rejected.into()), 0));
+                }
+            }
+        }
+        let open = Arc::new(Answers::new(self.kept.clone()));
+        let closed = Arc::new(Answers::closed(self.kept.clone()));
+        settled.extend(self.work(todo, &open).await?);
+        settled.extend(self.work(passing, &closed).await?);
+        let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.account.busy_micros.fetch_add(micros, Ordering::Relaxed);
+        settled.sort_by_key(|(place, ..)| *place);
+        let records = settled.into_iter().map(|(place, record, result, attempts)| {
+            let trial = std::mem::take(&mut trials[place]);
+            let (first, second) = (open.counts(record.id), closed.counts(record.id));
+            let (asked, reused) = (first.asked, first.reused + second.reused);
+            (record, result, Trial { attempts, asked, reused, micros, ..trial })
+        });
+        Ok(Outcome { records: records.collect() })
+    }
+
+    /// What decides about a record, where it is noted.
+    fn trial(&self, record: &Record) -> Trial {
+        let Some(page) = &self.page else { return Trial::default() };
+        page.trial(&match &self.work {
+            Work::Heavy(stage) => stage.factors_of(record),
+            Work::Call(stage) => stage.factors_of(record),
+        })
+    }
+
+    async fn work(
+        &self,
+        mut todo: Vec<Placed>,
+        answers: &Arc<Answers>,
+    ) -> Result<Vec<Done>, NodeError> {
+        let end = self.hints.deadline.map(|deadline| Instant::now() + deadline);
+        let mut settled = Vec::with_capacity(todo.len());
+        if todo.is_empty() {
+            return Ok(settled);
+        }
         for attempt in 1_u32.. {
             let (places, records): (Vec<usize>, Vec<Record>) = todo.into_iter().unzip();
-            let (records, results) = self.once(records, (attempt, end), &answers).await?;
+            let (records, results) = self.once(records, (attempt, end), answers).await?;
             if results.len() != records.len() {
                 let (made, had) = (results.len(), records.len());
                 return Err(NodeError::Bug(format!("{made} results for {had} records")));
@@ -103,11 +154,7 @@ impl Attempts {
             }
             self.account.retries.fetch_add(todo.len() as u64, Ordering::Relaxed);
         }
-        let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.account.busy_micros.fetch_add(micros, Ordering::Relaxed);
-        settled.sort_by_key(|(place, ..)| *place);
-        let records = settled.into_iter().map(|(_, record, result, tries)| (record, result, tries));
-        Ok(Outcome { records: records.collect() })
+        Ok(settled)
     }
 
     const fn is_worth_more(&self, failure: &Failure, attempt: u32) -> bool {
@@ -185,6 +232,7 @@ impl Attempts {
                     step: self.hints.step_of(attempt),
                     meter: Arc::clone(&meter),
                     answers: Arc::clone(answers),
+                    record: None,
                 };
                 let call = async {
                     let pass = match &held {

@@ -8,6 +8,7 @@ use super::account::Account;
 use super::edge::{Batching, EdgeCount, Inlet, Next};
 use super::node::{Judged, Node, NodeError};
 use super::sink;
+use crate::ledger::Trial;
 use crate::record::Record;
 use crate::stage::{Failure, Light, Sink, Verdict};
 
@@ -64,7 +65,7 @@ impl Step {
             }
             Err(failure) => {
                 let failed = std::mem::replace(record, Record::new(record.id));
-                match self.node.judge(failed, &failure, 1) {
+                match self.node.judge(failed, &failure, Trial::once()) {
                     Judged::Kept(kept) => {
                         *record = kept;
                         true
@@ -134,7 +135,7 @@ impl Last {
 
     fn write(&mut self, batch: Vec<Record>) -> Result<(), NodeError> {
         let count = batch.len();
-        let results = sink::write(self.sink.as_mut(), vec![(0, batch)]);
+        let results = sink::write(self.sink.as_mut(), self.node.page.as_ref(), vec![(0, batch)]);
         let settled = sink::settle(&self.node, results, count, &mut self.rejects);
         if settled.is_err() {
             self.node.account.leave(self.held.len() as u64);

@@ -7,6 +7,7 @@ mod edge;
 mod gather;
 mod line;
 mod node;
+mod page;
 mod pool;
 mod progress;
 mod sink;
@@ -14,6 +15,7 @@ mod source;
 mod start;
 #[cfg(test)]
 pub(crate) mod tests;
+mod tries;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,7 +26,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Journal, Ledger};
 use crate::plan::Plan;
 use crate::report::{EdgeReport, NodeReport, Report, Status, by_model};
 use crate::stage::{Sink, Written};
@@ -39,6 +41,7 @@ use sink::Ending;
 pub(crate) use source::PULL;
 pub(crate) use start::MOST_HEAVY;
 use start::{LineTask, NodeEnd};
+pub use tries::{Only, Tries};
 
 /// A run under way, on the current tokio runtime. Dropping it, or the future that waits for its
 /// end, ends it at once.
@@ -54,6 +57,10 @@ pub struct Around {
     pub limits: Option<PathBuf>,
     /// What was paid for in one run is not paid for in another.
     pub ledger: Option<Arc<Ledger>>,
+    /// Where it is noted what becomes of the records.
+    pub journal: Option<Arc<Journal>>,
+    /// Which records of earlier runs are tried again.
+    pub tries: Tries,
 }
 
 /// A run as it is seen from outside: where it is, and the way to stop it.
@@ -244,8 +251,8 @@ impl Watch {
         let edges = self.edges.iter().map(|edge| EdgeReport {
             from: self.nodes[edge.from].name.clone(),
             output: match edge.output {
-                Output::Main => "main",
-                Output::Failed => "failed",
+                Output::Main => "main".to_owned(),
+                Output::Failed => "failed".to_owned(),
             },
             to: self.nodes[edge.to].name.clone(),
             sent: edge.count.sent.load(Ordering::Relaxed),

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::account::Account;
 use super::control::Control;
 use super::edge::Outlet;
+use super::page::Page;
+use crate::ledger::{Fate, Trial};
 use crate::plan::Resolved;
 use crate::record::Record;
 use crate::report::Status;
@@ -27,6 +29,8 @@ pub(crate) struct Node {
     pub(crate) hints: Resolved,
     pub(crate) account: Arc<Account>,
     pub(crate) control: Arc<Control>,
+    /// Its page in the journal of the run.
+    pub(crate) page: Option<Page>,
     /// What passes.
     pub(crate) main: Outlet,
     /// The rejects.
@@ -110,7 +114,7 @@ impl Node {
             }
             Err(failure) => {
                 let failed = std::mem::replace(record, Record::new(record.id));
-                match self.judge(failed, &failure, 1) {
+                match self.judge(failed, &failure, Trial::once()) {
                     Judged::Kept(record) => kept.push(record),
                     Judged::Rejected(record) => rejects.push(record),
                     Judged::Gone => {}
@@ -122,8 +126,8 @@ impl Node {
     }
 
     /// Deals with a record that failed for good, as `on_error` says.
-    pub(crate) async fn fail(&mut self, record: Record, failure: &Failure, attempts: u32) {
-        match self.judge(record, failure, attempts) {
+    pub(crate) async fn fail(&mut self, record: Record, failure: &Failure, trial: Trial) {
+        match self.judge(record, failure, trial) {
             Judged::Kept(record) => self.emit(vec![record]).await,
             Judged::Rejected(record) => self.failed.send(vec![record]).await,
             Judged::Gone => {}
@@ -131,7 +135,8 @@ impl Node {
     }
 
     /// Counts a record that failed for good, and says where it goes.
-    pub(crate) fn judge(&self, mut record: Record, failure: &Failure, attempts: u32) -> Judged {
+    pub(crate) fn judge(&self, mut record: Record, failure: &Failure, trial: Trial) -> Judged {
+        let attempts = trial.attempts;
         tracing::debug!(node = %self.name, id = %record.id, reason = %failure.reason, "a record failed");
         if matches!(failure.kind, FailureKind::Fatal | FailureKind::Gone) {
             self.account.leave(1);
@@ -149,6 +154,11 @@ impl Node {
             return Judged::Gone;
         }
         let error = error_object(&self.name, &record, failure, attempts);
+        if let Some(page) = &self.page {
+            let kept = matches!(self.hints.on_error, OnError::Keep(_));
+            let fate = if kept { Fate::Kept } else { Fate::Rejected };
+            page.failed(&record, failure, fate, trial);
+        }
         let judged = if let OnError::Keep(field) = &self.hints.on_error {
             set_error(&mut record, field, error);
             self.account.kept.fetch_add(1, Ordering::Relaxed);

@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 use super::attempt::{Attempts, Outcome, Settled};
 use super::edge::{Batching, Inlet, Next};
 use super::node::{Node, NodeError, panic_message};
+use crate::ledger::Fate;
+use crate::record::Record;
 
 /// A task that ends when nobody waits for it any more.
 struct Task(JoinHandle<Result<Outcome, NodeError>>);
@@ -78,13 +80,13 @@ pub(crate) async fn drive(
 ) -> Result<(), NodeError> {
     let mut in_flight = InFlight::new(node.hints.order);
     let mut inlet = Some(inlet);
-    let mut whole = true;
+    let (mut whole, mut left) = (true, false);
     loop {
         let may_begin = in_flight.len() < node.hints.parallelism;
         tokio::select! {
             biased;
             Some(outcome) = in_flight.next(), if in_flight.len() > 0 => {
-                settle(&mut node, outcome?).await;
+                left |= settle(&mut node, outcome?).await;
                 if node.is_unwanted() && let Some(inlet) = inlet.take() {
                     inlet.leave();
                 }
@@ -112,7 +114,8 @@ pub(crate) async fn drive(
             else => break,
         }
     }
-    node.end(whole).await;
+    // What was left for the next run is missing below.
+    node.end(whole && !left).await;
     Ok(())
 }
 
@@ -123,19 +126,35 @@ async fn next(inlet: &mut Option<Inlet>, batching: Batching) -> Next {
     }
 }
 
-async fn settle(node: &mut Node, outcome: Outcome) {
+/// Counts and notes what became of the records of a batch, and gives on what they gave. Says
+/// whether any of them was left for another run.
+async fn settle(node: &mut Node, outcome: Outcome) -> bool {
     node.account.in_flight.fetch_sub(outcome.records.len() as u64, Ordering::Relaxed);
-    let mut made = Vec::new();
-    for (record, settled, attempts) in outcome.records {
+    let (mut made, mut left) = (Vec::new(), false);
+    for (record, settled, trial) in outcome.records {
+        let write_down = |fate, trial, made: &[Record]| {
+            if let Some(page) = &node.page {
+                page.settled(&record, fate, trial, made);
+            }
+        };
         match settled {
-            Settled::Made(records) if records.is_empty() => node.filter(1),
+            Settled::Made(records) if records.is_empty() => {
+                write_down(Fate::Filtered, trial, &[]);
+                node.filter(1);
+            }
             Settled::Made(mut records) => {
+                write_down(Fate::Passed, trial, &records);
                 node.pass(1);
                 made.append(&mut records);
             }
-            Settled::Failed(failure) => node.fail(record, &failure, attempts).await,
-            Settled::Pending => node.account.leave(1),
+            Settled::Failed(failure) => node.fail(record, &failure, trial).await,
+            Settled::Pending => {
+                write_down(Fate::Pending, trial, &[]);
+                node.account.leave(1);
+                left = true;
+            }
         }
     }
     node.emit(made).await;
+    left
 }

@@ -1,10 +1,13 @@
 //! Drives a sink: writes batches. Commit is not its business but that of the whole run.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::edge::{Batching, Inlet, Next};
 use super::node::{Judged, Node, NodeError, blocking};
-use crate::record::Record;
+use super::page::Page;
+use crate::ledger::{Note, Trial};
+use crate::record::{Record, RecordId};
 use crate::stage::{Failure, Sink, StageError};
 
 /// How a sink came to its end.
@@ -43,8 +46,9 @@ pub(crate) async fn drive(
         }
         let count: usize = batches.iter().map(|(_, records)| records.len()).sum();
         node.account.in_flight.store(count as u64, Ordering::Relaxed);
+        let page = node.page.clone();
         let written = blocking(move || {
-            let results = write(sink.as_mut(), batches);
+            let results = write(sink.as_mut(), page.as_ref(), batches);
             (sink, results)
         })
         .await;
@@ -70,11 +74,21 @@ pub(crate) async fn drive(
 pub(crate) type Results = Vec<(usize, Result<Vec<(Record, Failure)>, StageError>)>;
 
 /// Writes batch after batch, up to the first that breaks.
-pub(crate) fn write(sink: &mut dyn Sink, batches: Vec<(usize, Vec<Record>)>) -> Results {
+pub(crate) fn write(
+    sink: &mut dyn Sink,
+    page: Option<&Page>,
+    batches: Vec<(usize, Vec<Record>)>,
+) -> Results {
     let mut results = Vec::with_capacity(batches.len());
     for (port, records) in batches.into_iter().filter(|(_, records)| !records.is_empty()) {
         let count = records.len();
+        let note = |record: &Record| page?.about_to_write(sink, record);
+        let notes: Vec<Note> = records.iter().filter_map(note).collect();
         let result = sink.write(port, records);
+        if let (Some(page), Ok(refused)) = (page, &result) {
+            let refused: HashSet<RecordId> = refused.iter().map(|(record, _)| record.id).collect();
+            page.note(notes.into_iter().filter(|note| !refused.contains(&note.record)));
+        }
         let broke = result.is_err();
         results.push((count, result));
         if broke {
@@ -100,7 +114,7 @@ pub(crate) fn settle(
                 node.pass(size - refused.len().min(size));
                 for (record, failure) in refused {
                     // A sink passes nothing on: `keep` is `reject` there.
-                    if let Judged::Rejected(reject) = node.judge(record, &failure, 1) {
+                    if let Judged::Rejected(reject) = node.judge(record, &failure, Trial::once()) {
                         rejects.push(reject);
                     }
                 }

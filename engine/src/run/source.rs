@@ -10,6 +10,7 @@ use super::line::Line;
 use super::node::{Node, NodeError, blocking};
 use super::sink::Ending;
 use super::start::Driven;
+use crate::ledger::Trial;
 use crate::record::Record;
 use crate::stage::{Failure, Found, Source};
 
@@ -49,7 +50,7 @@ pub(crate) async fn drive(mut node: Node, mut source: Box<dyn Source>, mut line:
             Err(error) => return (line.last.map(|last| (last.sink, Ending::Broken)), Some(error)),
         };
         for (record, failure) in rejects {
-            node.fail(record, &failure, 1).await;
+            node.fail(record, &failure, Trial::once()).await;
         }
         if line.is_empty() {
             node.emit(records).await;

@@ -21,10 +21,11 @@ use super::control::Control;
 use super::edge::{Batching, EdgeCount, Inlet, Outlet, Writer, queue};
 use super::line::{self, Joint, Last, Line, Step};
 use super::node::{Node, NodeError};
+use super::page::Pages;
 use super::sink::Ending;
 use super::{Around, Run, Running, RunningEdge, Watch, Writes, broken, gather, pool, sink, source};
 use crate::door::Door;
-use crate::ledger::{Kept, Ledger};
+use crate::ledger::Kept;
 use crate::plan::{Plan, PlanNode, joined_to, lines};
 use crate::stage::{Sink, Stage};
 
@@ -66,6 +67,7 @@ pub(super) fn start(plan: Plan, around: &Around) -> Run {
     let door =
         Arc::new(Door::shared(&plan.limits, around.limits.as_deref()).within(plan.budgets()));
     let control = Arc::new(Control::new(Arc::clone(&door)));
+    let pages = Pages::of(&plan, around, &control);
     let lines = lines(&plan.graph);
     let (mut outlets, mut inlets) = connect(&mut nodes, &edges, &plan);
     let counts: HashMap<NodeIndex, Arc<EdgeCount>> = joints(&plan, &edges);
@@ -86,11 +88,19 @@ pub(super) fn start(plan: Plan, around: &Around) -> Run {
             parts.push(Part {
                 index: index.index(),
                 joint: joint.map(|(above, count)| Joint { above, count }),
-                node: Node { name: name.into(), hints, account, control, main, failed },
+                node: Node {
+                    page: pages.page(index.index()),
+                    name: name.into(),
+                    hints,
+                    account,
+                    control,
+                    main,
+                    failed,
+                },
                 stage,
             });
         }
-        tasks.push(spawn(parts, inlets[line[0].index()].take(), &door, around.ledger.as_ref()));
+        tasks.push(spawn(parts, inlets[line[0].index()].take(), &door, around));
     }
     let watch = Watch { pipeline: plan.name, started: Instant::now(), nodes, edges, control };
     Run { watch: Arc::new(watch), tasks }
@@ -212,13 +222,9 @@ fn give(
     }
 }
 
-fn spawn(
-    parts: Vec<Part>,
-    inlet: Option<Inlet>,
-    door: &Arc<Door>,
-    ledger: Option<&Arc<Ledger>>,
-) -> LineTask {
-    let (door, ledger) = (Arc::clone(door), ledger.cloned());
+fn spawn(parts: Vec<Part>, inlet: Option<Inlet>, door: &Arc<Door>, around: &Around) -> LineTask {
+    let around = Around { ledger: around.ledger.clone(), ..Around::default() };
+    let door = Arc::clone(door);
     let names: Vec<(usize, Arc<str>, Arc<Account>)> = parts
         .iter()
         .map(|part| (part.index, Arc::clone(&part.node.name), Arc::clone(&part.node.account)))
@@ -226,7 +232,7 @@ fn spawn(
     let control = parts.first().map(|part| Arc::clone(&part.node.control));
     let at = Arc::new(AtomicUsize::new(0));
     let work = async move {
-        let driven = drive(parts, inlet, Arc::clone(&at), (door, ledger));
+        let driven = drive(parts, inlet, Arc::clone(&at), (door, around));
         let (mut sink, error) = match AssertUnwindSafe(driven).catch_unwind().await {
             Ok(driven) => driven,
             Err(panic) => (None, Some(NodeError::Bug(super::node::words_of(&*panic)))),
@@ -255,7 +261,7 @@ async fn drive(
     parts: Vec<Part>,
     inlet: Option<Inlet>,
     at: Arc<AtomicUsize>,
-    (door, ledger): (Arc<Door>, Option<Arc<Ledger>>),
+    (door, around): (Arc<Door>, Around),
 ) -> Driven {
     let mut parts = parts.into_iter();
     let Some(Part { node, stage, .. }) = parts.next() else { return (None, None) };
@@ -284,13 +290,13 @@ async fn drive(
                 0 => (MOST_HEAVY, 2 * node.hints.parallelism),
                 size => (size, 1),
             };
-            let attempts = attempts(&node, Work::Heavy(stage), door, None);
+            let attempts = attempts(&node, Work::Heavy(stage), door, Around::default());
             pool::drive(node, inlet, attempts, Batching::Eager { most, share }).await
         }
         (Stage::Call(stage), Some(inlet)) => {
             let batching =
                 Batching::Full { size: node.hints.batch_size, wait: node.hints.batch_wait };
-            let attempts = attempts(&node, Work::Call(stage), door, ledger);
+            let attempts = attempts(&node, Work::Call(stage), door, around);
             pool::drive(node, inlet, attempts, batching).await
         }
         (Stage::Gather(stage), Some(inlet)) => gather::drive(node, inlet, stage).await,
@@ -308,14 +314,13 @@ async fn drive(
 /// Records that a heavy map takes at once when the file does not say.
 pub(crate) const MOST_HEAVY: usize = 32;
 
-fn attempts(
-    node: &Node,
-    work: Work,
-    door: Arc<Door>,
-    ledger: Option<Arc<Ledger>>,
-) -> Arc<Attempts> {
-    let (name, cache) = (&node.name, node.hints.cache);
-    let kept = ledger.map(|ledger| Kept { ledger, node: Arc::clone(name), cache });
+fn attempts(node: &Node, work: Work, door: Arc<Door>, around: Around) -> Arc<Attempts> {
+    let kept = around.ledger.map(|ledger| Kept {
+        ledger,
+        node: Arc::clone(&node.name),
+        cache: node.hints.cache,
+        spender: node.page.as_ref().map(|page| page.spender(&node.account.usage)),
+    });
     Arc::new(Attempts {
         node: Arc::clone(&node.name),
         work,
@@ -324,5 +329,6 @@ fn attempts(
         kept,
         account: Arc::clone(&node.account),
         control: Arc::clone(&node.control),
+        page: node.page.clone(),
     })
 }

@@ -87,7 +87,7 @@ impl Config for Report {
         }
         let mut expect = self.expect;
         if let Some(name) = &self.schema {
-            let (schema, _) = schema::load(build, "schema", name)?;
+            let schema = schema::load(build, "schema", name)?.schema;
             expect.extend(schema.kinds.into_iter().map(|kind| kind.name));
         }
         let mut seen = std::collections::HashSet::new();

@@ -211,6 +211,14 @@ impl Sink for SqliteSink {
         format!("{to}, table {}, key {}", table.text(), key.join(", "))
     }
 
+    fn row(&self, record: &Record) -> Option<String> {
+        let SqliteSettings { table, key, columns, .. } = &self.settings;
+        let row = columns.row(record).ok()?;
+        let values = key.iter().map(|name| row::look(&row, record, name));
+        let values: Vec<Cow<'_, Value>> = values.collect::<Option<_>>()?;
+        Some(format!("{} {}", table.render(record).ok()?, json!(values)))
+    }
+
     fn write(
         &mut self,
         _: usize,

@@ -4,6 +4,7 @@ mod batches;
 mod ends;
 mod faults;
 mod flow;
+mod journal;
 mod lines;
 mod money;
 mod random;
@@ -76,6 +77,8 @@ impl Graph {
             reads: None,
             writes: None,
             tags: Vec::new(),
+            settings: json!({}),
+            version: 1,
         });
         for upper in from {
             self.edge(*upper, Output::Main, node.index());

@@ -183,6 +183,13 @@ impl Chat {
         step.and_then(Option::as_ref).unwrap_or(self)
     }
 
+    /// All that decides on answers besides what is asked.
+    pub(crate) fn factor(&self) -> Factor {
+        let ask = Ask { system: "", turns: &[], schema: &Value::Null };
+        let question = |chat: &Self| chat.question(&chat.wire.body(&chat.endpoint.model, &ask));
+        Factor::new("model", self.all().map(question).collect::<Vec<_>>().join("\n"))
+    }
+
     /// Where its calls go, under which limit and at what price.
     pub(crate) const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
@@ -254,7 +261,7 @@ impl Chat {
     ) -> Result<String, Failure> {
         let body = self.wire.body(&self.endpoint.model, ask);
         let question = self.question(&body);
-        if let Some(answer) = context.answers.get(&question, &context.meter)? {
+        if let Some(answer) = context.answer(&question)? {
             return Ok(answer.to_string());
         }
         let estimate = self.tokens(&question);

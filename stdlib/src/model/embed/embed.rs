@@ -115,7 +115,11 @@ impl Call for ByModel {
     ) -> Vec<Result<Vec<Record>, Failure>> {
         let texts: Vec<Result<String, Failure>> =
             batch.iter().map(|record| input::text(&self.text, record)).collect();
-        let good: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
+        let good: Vec<(&Record, &str)> = batch
+            .iter()
+            .zip(&texts)
+            .filter_map(|(record, text)| Some((record, text.as_deref().ok()?)))
+            .collect();
         let mut vectors = self.embedder.embed(&good, context).await.into_iter();
         let results = batch.iter().zip(&texts).map(|(record, text)| {
             text.as_ref().map_err(Clone::clone)?;
@@ -123,6 +127,15 @@ impl Call for ByModel {
             self.with_vector(record, vector).map(|record| vec![record])
         });
         results.collect()
+    }
+
+    fn factors(&self) -> Vec<Factor> {
+        vec![self.embedder.factor()]
+    }
+
+    fn factors_of(&self, record: &Record) -> Vec<Factor> {
+        let text = input::text(&self.text, record).map(|text| Factor::new("text", text));
+        vec![text.unwrap_or_else(|_| Factor::record(record))]
     }
 
     fn models(&self) -> Vec<Asked> {

@@ -103,6 +103,11 @@ impl Embedder {
         })
     }
 
+    /// All that decides on vectors besides the texts.
+    pub(crate) fn factor(&self) -> Factor {
+        Factor::new("model", self.question(""))
+    }
+
     /// What a plan must know of it.
     pub(crate) fn asked(&self) -> Asked {
         let (counted, counting_error) = self.counter.way();
@@ -133,12 +138,13 @@ impl Embedder {
     /// A vector for each text, or why it has none. Those that an earlier run has are not asked for.
     pub(crate) async fn embed(
         &self,
-        texts: &[&str],
+        texts: &[(&Record, &str)],
         context: &CallContext,
     ) -> Vec<Result<Value, Failure>> {
+        let (records, texts): (Vec<&Record>, Vec<&str>) = texts.iter().copied().unzip();
         let questions: Vec<String> = texts.iter().map(|text| self.question(text)).collect();
-        let known = questions.iter().map(|question| {
-            let answer = context.answers.get(question, &context.meter)?;
+        let known = questions.iter().zip(records).map(|(question, record)| {
+            let answer = context.about(record).answer(question)?;
             Ok(answer.and_then(|answer| serde_json::from_str(&answer).ok()))
         });
         let known: Result<Vec<Option<Value>>, Failure> = known.collect();

@@ -35,6 +35,8 @@ pub(super) struct ByChat {
     pub(super) prompt: Prompt,
     pub(super) manners: Manners,
     pub(super) reading: Reading,
+    /// What decides about every record.
+    pub(super) factors: Vec<Factor>,
 }
 
 /// How much of a text is read at once, in tokens.
@@ -152,9 +154,22 @@ impl Call for ByChat {
     ) -> Vec<Result<Vec<Record>, Failure>> {
         let mut results = Vec::with_capacity(batch.len());
         for record in batch {
-            results.push(self.ask(record, context).await);
+            results.push(self.ask(record, &context.about(record)).await);
         }
         results
+    }
+
+    fn factors(&self) -> Vec<Factor> {
+        self.factors.clone()
+    }
+
+    fn factors_of(&self, record: &Record) -> Vec<Factor> {
+        let mut factors = self.input.factors(record);
+        if let (false, Some(part)) = (self.prompt.is_constant(), self.parts.first()) {
+            let told = self.prompt.system(part, record);
+            factors.extend(told.ok().map(|told| Factor::new("told", told)));
+        }
+        factors
     }
 
     fn models(&self) -> Vec<Asked> {

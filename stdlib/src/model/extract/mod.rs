@@ -21,7 +21,7 @@ use super::chat::Chat;
 use super::entity::{FIELDS, Origin};
 use super::input;
 use super::rules::Rules;
-use super::schema;
+use super::schema::{self, Loaded};
 use chat::{ByChat, Reading};
 use parts::parts;
 use prompt::Prompt;
@@ -193,12 +193,13 @@ impl Config for Extract {
         };
         let input = Input { text, carry: self.carry };
         let model = build.model(&self.model)?;
-        let (schema, source) = schema::load(build, "schema", &self.schema)?;
+        let Loaded { schema, source, factor } = schema::load(build, "schema", &self.schema)?;
         if model.provider.value != "rules" {
             let chat = Chat::new(model, build)?;
             let template = prompt::template(self.prompt.as_ref(), build)?;
             let prompt = Prompt::new(template, self.instructions, chat.sends_schema());
             return Ok(Stage::Call(Arc::new(ByChat {
+                factors: vec![chat.factor(), prompt.factor(), factor],
                 chat,
                 input,
                 parts: parts(&schema, self.schema_tokens),
@@ -214,7 +215,7 @@ impl Config for Extract {
                 .help("write cues into the schema, or name a chat model"));
         }
         let rules = Rules::new(schema, &source).map_err(BuildError::File)?;
-        Ok(Stage::Heavy(Arc::new(ByRules { input, rules })))
+        Ok(Stage::Heavy(Arc::new(ByRules { input, rules, factor })))
     }
 }
 
@@ -231,6 +232,16 @@ impl Input {
         input::text(&self.text, record)
     }
 
+    /// What decides on what becomes of a record.
+    pub(crate) fn factors(&self, record: &Record) -> Vec<Factor> {
+        // A record without a text is rejected for what it has instead.
+        let text = self.text(record).map(|text| Factor::new("text", text));
+        let text = text.unwrap_or_else(|_| Factor::record(record));
+        let carried = self.carry.values(record).ok().filter(|carried| !carried.is_empty());
+        let carried = carried.map(|carried| Factor::new("carried", json!(carried).to_string()));
+        std::iter::once(text).chain(carried).collect()
+    }
+
     /// What its entities have besides.
     pub(crate) fn origin<'a>(
         &self,
@@ -245,9 +256,19 @@ impl Input {
 struct ByRules {
     input: Input,
     rules: Rules,
+    /// The schema.
+    factor: Factor,
 }
 
 impl Heavy for ByRules {
+    fn factors(&self) -> Vec<Factor> {
+        vec![self.factor.clone()]
+    }
+
+    fn factors_of(&self, record: &Record) -> Vec<Factor> {
+        self.input.factors(record)
+    }
+
     fn apply(&self, record: &Record) -> Result<Vec<Record>, Failure> {
         let text = self.input.text(record)?;
         Ok(self.input.origin(record, "rules")?.records(self.rules.read(&text)))

@@ -84,7 +84,14 @@ impl Prompt {
         Ok(made)
     }
 
-    fn is_constant(&self) -> bool {
+    /// All that it says, before it is filled in.
+    pub(super) fn factor(&self) -> Factor {
+        let instructions = self.instructions.as_ref().map_or("", Template::text);
+        Factor::new("prompt", format!("{}\n{instructions}", self.template.text()))
+    }
+
+    /// Whether it says the same of every record.
+    pub(super) fn is_constant(&self) -> bool {
         self.template.names().all(|name| GIVEN.contains(&name))
             && self.instructions.as_ref().is_none_or(Template::is_constant)
     }

@@ -92,6 +92,7 @@ async fn ask(server: &Server, exchange: &Exchange) -> (Result<Vec<String>, Failu
         step: None,
         meter: Arc::clone(&meter),
         answers: Arc::default(),
+        record: None,
     };
     let made = match kind {
         Kind::Chat => {
@@ -107,6 +108,9 @@ async fn ask(server: &Server, exchange: &Exchange) -> (Result<Vec<String>, Failu
                 text => text.as_str().into_iter().collect(),
             };
             let embedder = Embedder::new(&model, &build, None, None).unwrap();
+            let record = Record::new(RecordId::of(b"test"));
+            let texts: Vec<(&Record, &str)> =
+                texts.into_iter().map(|text| (&record, text)).collect();
             let vectors = embedder.embed(&texts, &context).await;
             vectors.into_iter().map(|one| one.map(|vector| vector.to_string())).collect()
         }

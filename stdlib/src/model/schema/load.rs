@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use flow_dsl::SourceFile;
 use flow_dsl::tree::Node;
+use flow_engine::factor::Factor;
 use flow_engine::registry::{Build, BuildError};
 
 use super::{EntitySchema, read};
@@ -12,12 +13,18 @@ use super::{EntitySchema, read};
 /// The largest schema file, in bytes.
 const MOST_BYTES: u64 = 4 << 20;
 
-/// The schema that a setting names, with the file that its spans point into.
-pub(crate) fn load(
-    build: &Build<'_>,
-    setting: &str,
-    name: &str,
-) -> Result<(EntitySchema, Arc<SourceFile>), BuildError> {
+/// A schema that was read.
+pub(crate) struct Loaded {
+    /// The schema.
+    pub(crate) schema: EntitySchema,
+    /// The file that its spans point into.
+    pub(crate) source: Arc<SourceFile>,
+    /// All that it says, without comments and spacing.
+    pub(crate) factor: Factor,
+}
+
+/// The schema that a setting names.
+pub(crate) fn load(build: &Build<'_>, setting: &str, name: &str) -> Result<Loaded, BuildError> {
     let declared = build.schemas.iter().find(|(declared, _)| declared.value == name);
     let (node, source) = match declared {
         Some((_, node)) => {
@@ -27,7 +34,8 @@ pub(crate) fn load(
         None => parse(build, setting, name)?,
     };
     let schema = read(&node, &source).map_err(BuildError::File)?;
-    Ok((schema, source))
+    let factor = Factor::new("schema", node.to_json().to_string());
+    Ok(Loaded { schema, source, factor })
 }
 
 fn parse(

@@ -10,7 +10,7 @@ use std::fmt;
 
 use flow_dsl::Span;
 
-pub(crate) use load::{bytes, load};
+pub(crate) use load::{Loaded, bytes, load};
 pub(crate) use lower::answer_schema;
 pub(crate) use pattern::Pattern;
 pub(crate) use read::read;

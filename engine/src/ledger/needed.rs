@@ -14,7 +14,7 @@ const ENOUGH: u64 = 10;
 
 /// What the calls of a node needed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Past {
+pub struct Needed {
     /// Calls that were answered.
     pub calls: u64,
     /// Tokens that a call received, in the mean.
@@ -27,7 +27,7 @@ pub struct Past {
 
 impl Ledger {
     /// What the calls of a node to a model needed in earlier runs, if they were enough to tell.
-    pub fn past(&self, node: &str, model: &str) -> Option<Past> {
+    pub fn past(&self, node: &str, model: &str) -> Option<Needed> {
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let sql = "SELECT calls, output, p50, p95 FROM past \
                    WHERE node = ?1 AND model = ?2 AND calls >= ?3";
@@ -36,7 +36,7 @@ impl Ledger {
             #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
             let output_tokens = output as f64 / calls as f64;
             let micros = |at| row.get(at).map(Duration::from_micros);
-            Ok(Past { calls, output_tokens, p50: micros(2)?, p95: micros(3)? })
+            Ok(Needed { calls, output_tokens, p50: micros(2)?, p95: micros(3)? })
         };
         reader.query_row(sql, params![node, model, ENOUGH], row).optional().ok().flatten()
     }

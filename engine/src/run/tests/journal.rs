@@ -1,0 +1,204 @@
+//! What is noted of a run, and what a later run makes of it. Real ledgers, in temporary folders.
+
+use std::path::Path;
+
+use super::*;
+use crate::factor::Factor;
+use crate::ledger::{Beginning, Fate, Filter, Journal, Ledger, Standing};
+use crate::report::Status;
+use crate::run::{Around, Only, Tries};
+
+/// Asks a model about each record, unless the answer is known; numbers that end in 3 are refused
+/// until `mended`.
+struct Asks {
+    calls: Arc<AtomicU64>,
+    mended: bool,
+    schema: &'static str,
+}
+
+#[async_trait]
+impl Call for Asks {
+    async fn apply(
+        &self,
+        batch: &[Record],
+        context: &CallContext,
+    ) -> Vec<Result<Vec<Record>, Failure>> {
+        let mut results = Vec::new();
+        for record in batch {
+            results.push(self.ask(record, &context.about(record)).await);
+        }
+        results
+    }
+
+    fn factors(&self) -> Vec<Factor> {
+        vec![Factor::new("schema", self.schema)]
+    }
+}
+
+impl Asks {
+    async fn ask(&self, record: &Record, context: &CallContext) -> Result<Vec<Record>, Failure> {
+        let question = format!("{} {}", self.schema, number(record));
+        if context.answer(&question)?.is_none() {
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            if number(record) % 10 == 3 && !self.mended {
+                return Err(Failure::bad("the model refuses").answer("no"));
+            }
+            context.answers.keep(&question, "yes").await?;
+        }
+        let mut found = record.child(0);
+        found.set("n", json!(number(record)));
+        Ok(vec![found])
+    }
+}
+
+/// A run of numbers through a model into a store.
+struct Try<'a> {
+    folder: &'a Path,
+    numbers: u64,
+    mended: bool,
+    schema: &'static str,
+    tries: Tries,
+}
+
+/// What a run came to.
+struct Came {
+    report: Report,
+    calls: u64,
+    stored: Vec<u64>,
+    run: u64,
+}
+
+impl Try<'_> {
+    fn graph(&self, calls: &Arc<AtomicU64>) -> (Graph, Arc<super::Kept>) {
+        let mut graph = Graph::new();
+        let source = graph.node("rows", numbers(self.numbers), hints(), &[]);
+        let asks = Asks { calls: Arc::clone(calls), mended: self.mended, schema: self.schema };
+        let found = graph.node("found", Stage::Call(Arc::new(asks)), hints(), &[source]);
+        let (sink, kept) = keep();
+        graph.node("saved", sink, hints(), &[found]);
+        (graph, kept)
+    }
+
+    fn around(&self, plan: &Plan) -> Around {
+        let ledger = Arc::new(Ledger::open(self.folder).expect("a ledger"));
+        let inputs = json!({});
+        let beginning = Beginning { file: "f.yaml", source: "flow: f", inputs: &inputs, flow: "0" };
+        let current = ledger.begin(plan, &beginning).expect("a run");
+        let journal = Some(Arc::new(Journal::new(Arc::clone(&ledger), current)));
+        Around { limits: None, ledger: Some(ledger), journal, tries: self.tries.clone() }
+    }
+
+    async fn run(&self) -> Came {
+        let calls = Arc::new(AtomicU64::new(0));
+        let (graph, kept) = self.graph(&calls);
+        let plan = graph.plan();
+        let around = self.around(&plan);
+        let report = Run::start_among(plan, &around).finish().await;
+        assert_eq!(report.imbalances(), Vec::<String>::new());
+        let journal = around.journal.expect("a journal");
+        journal.flush().expect("written");
+        journal.ledger().end(journal.run(), &report).expect("noted");
+        let stored = kept.sorted();
+        Came { report, calls: calls.load(Ordering::Relaxed), stored, run: journal.run() }
+    }
+}
+
+fn first(folder: &Path) -> Try<'_> {
+    Try { folder, numbers: 20, mended: false, schema: "a", tries: Tries::All }
+}
+
+#[tokio::test]
+async fn it_is_noted_what_became_of_every_record() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let came = first(folder.path()).run().await;
+    assert_eq!((came.calls, came.run), (20, 1));
+    let ledger = Ledger::open(folder.path()).expect("a ledger");
+    let count = |node, fate| {
+        let filter = Filter { run: Some(1), node, fate, ..Filter::default() };
+        ledger.fates(&filter).expect("fates").len()
+    };
+    assert_eq!(count(Some("found"), None), 20);
+    assert_eq!(count(Some("found"), Some(Fate::Passed)), 18);
+    assert_eq!(count(None, Some(Fate::Rejected)), 2);
+    assert_eq!(count(Some("saved"), Some(Fate::Written)), 18);
+    let rejects =
+        ledger.fates(&Filter { reason: Some("REFUSES"), ..Filter::default() }).expect("fates");
+    let reject = &rejects[0];
+    assert_eq!((reject.node.as_str(), reject.asked, reject.reused), ("found", 1, 0));
+    assert_eq!(
+        (reject.reason.as_deref(), reject.answer.as_deref()),
+        (Some("the model refuses"), Some("no"))
+    );
+    let input = ledger.text(reject.input).expect("a ledger").expect("the record");
+    assert_eq!(input.text, r#"{"n":3}"#);
+    let id = reject.record.to_string();
+    for name in [id.as_str(), &id[..6]] {
+        let found = ledger.fates(&Filter { record: Some(name), ..Filter::default() });
+        assert_eq!(found.expect("fates").as_slice(), std::slice::from_ref(reject));
+    }
+    let past = ledger.run(1).expect("a ledger").expect("a run");
+    assert_eq!(past.standing, Standing::Ended(Status::Done));
+    assert_eq!(past.report.expect("a report").nodes, came.report.nodes);
+}
+
+#[tokio::test]
+async fn what_was_rejected_is_tried_again_as_the_run_says() {
+    let only = |reason: Option<&str>| {
+        Tries::Rejected(Only { reason: reason.map(str::to_owned), ..Only::default() })
+    };
+    // Who is tried, with what: calls, stored, rejected, pending.
+    for (tries, mended, schema, numbers, expected) in [
+        (Tries::All, false, "a", 20, (2, 18, 2, 0)),
+        (Tries::All, true, "a", 25, (7, 25, 0, 0)),
+        (Tries::New, true, "a", 25, (5, 23, 2, 0)),
+        (Tries::New, true, "b", 20, (20, 20, 0, 0)),
+        (only(None), true, "a", 25, (2, 20, 0, 5)),
+        (only(Some("refuses")), true, "a", 20, (2, 20, 0, 0)),
+        (only(Some("other")), true, "a", 20, (0, 18, 2, 0)),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        first(folder.path()).run().await;
+        let words = format!("{tries:?} {mended} {schema} {numbers}");
+        let came = Try { folder: folder.path(), numbers, mended, schema, tries }.run().await;
+        let found = node(&came.report, "found");
+        let stored = came.stored.len();
+        assert_eq!((came.calls, stored, found.rejected, found.pending), expected, "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_reject_that_was_given_up_is_not_tried_until_it_changes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    first(folder.path()).run().await;
+    let ledger = Ledger::open(folder.path()).expect("a ledger");
+    let dropped = ledger.drop_rejects(&Filter { record: Some("numbers"), ..Filter::default() });
+    assert_eq!(dropped, Ok(0));
+    assert_eq!(ledger.drop_rejects(&Filter { node: Some("found"), ..Filter::default() }), Ok(2));
+    drop(ledger);
+    let again = Try { mended: true, ..first(folder.path()) };
+    let came = again.run().await;
+    assert_eq!((came.calls, node(&came.report, "found").rejected), (0, 2));
+    let came = Try { schema: "b", ..again }.run().await;
+    assert_eq!((came.calls, node(&came.report, "found").rejected), (20, 0));
+}
+
+#[tokio::test]
+async fn a_run_whose_process_is_gone_was_killed_and_the_next_one_goes_on_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let killed = first(folder.path());
+    let calls = Arc::default();
+    let plan = killed.graph(&calls).0.plan();
+    let around = killed.around(&plan);
+    let ledger = Ledger::open(folder.path()).expect("a ledger");
+    let standing = || ledger.run(1).expect("a ledger").expect("a run").standing;
+    assert_eq!(standing(), Standing::Running);
+    drop(around);
+    assert_eq!(standing(), Standing::Killed);
+    let came = killed.run().await;
+    let past = |run| ledger.run(run).expect("a ledger").expect("a run");
+    assert_eq!((came.run, past(2).continues), (2, Some(1)));
+    assert!(past(2).is_whole());
+    let came = killed.run().await;
+    assert_eq!(past(came.run).continues, None);
+    assert_eq!(ledger.runs().expect("runs").len(), 3);
+}
