@@ -103,7 +103,7 @@ pub struct NodeReport {
     pub out: u64,
     /// Of those passed: kept in spite of an error (`on_error: keep`).
     pub kept: u64,
-    /// Attempts that failed and were made again.
+    /// Attempts that were made again: at a record, or at what is left of a batch.
     pub retries: u64,
     /// What its calls used.
     pub usage: Usage,
@@ -143,16 +143,33 @@ pub struct Usage {
     pub cost: Money,
     /// Calls of models whose price is not known: what they cost is not in `cost`.
     pub unpriced: u64,
+    /// Calls that went out and brought no answer (their time was up, the connection broke, what came
+    /// could not be read): the server may have done its work and want money for it.
+    pub lost: u64,
+    /// What the lost calls cost at most. It is not in `cost`.
+    pub lost_cost: Money,
+    /// Lost calls of which nobody knows what they cost at most.
+    pub lost_unpriced: u64,
 }
 
 impl Usage {
-    /// What it cost, in words: calls whose price nobody knows are named.
+    /// What it cost, in words: calls whose price nobody knows are named, and what lost calls may
+    /// have cost.
     pub fn spent(&self) -> String {
-        match (self.unpriced, self.cost) {
+        let mut spent = match (self.unpriced, self.cost) {
             (0, cost) => cost.to_string(),
             (_, Money::ZERO) => "unknown price".to_owned(),
             (unpriced, cost) => format!("{cost}, and {unpriced} of unknown price"),
+        };
+        if self.lost_cost > Money::ZERO {
+            let lost = self.lost - self.lost_unpriced;
+            spent = format!("{spent}, and up to {} for {lost} lost", self.lost_cost);
         }
+        if self.lost_unpriced > 0 {
+            let lost = self.lost_unpriced;
+            spent = format!("{spent}, and an unknown price for {lost} lost");
+        }
+        spent
     }
 }
 
@@ -165,6 +182,9 @@ impl std::ops::AddAssign for Usage {
         self.output_tokens += other.output_tokens;
         self.cost += other.cost;
         self.unpriced += other.unpriced;
+        self.lost += other.lost;
+        self.lost_cost += other.lost_cost;
+        self.lost_unpriced += other.lost_unpriced;
     }
 }
 

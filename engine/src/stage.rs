@@ -173,11 +173,6 @@ pub trait Call: Send + Sync {
         1
     }
 
-    /// The named limit that each of its calls waits for by itself, so that its attempts need not.
-    fn limit(&self) -> Option<&str> {
-        None
-    }
-
     /// What a model would be asked about a record, before it has answered anything.
     fn questions(&self, record: &Record) -> Result<Vec<Question>, Failure> {
         let _ = record;

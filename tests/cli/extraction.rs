@@ -186,8 +186,8 @@ fn every_reject_is_explained() {
     assert_eq!(
         shown,
         [
-            r#""the model's answer is of no use: the answer is not JSON: I would rather not." "I would rather not.""#.to_owned(),
-            r#""the model's answer is of no use: entity 1 has no `name`, has no `quote`, has no `fields`" "{\"entities\":[{\"kind\":\"kind_a\",\"confidence\":1}]}""#.to_owned(),
+            r#""the model's answer is of no use, asked 3 times: the answer is not JSON: I would rather not." "I would rather not.""#.to_owned(),
+            r#""the model's answer is of no use, asked 3 times: entity 1 has no `name`, has no `quote`, has no `fields`" "{\"entities\":[{\"kind\":\"kind_a\",\"confidence\":1}]}""#.to_owned(),
             format!(r#""{url}/chat/completions: HTTP 400: too long" null"#),
         ]
     );

@@ -85,6 +85,43 @@ fn cost_is_shown_by_node_and_by_model_and_an_unknown_price_is_named() {
     assert!(folder.read("summary.md").contains("unknown price"));
 }
 
+#[test]
+fn a_call_that_is_lost_is_named_with_what_it_may_have_cost() {
+    let server = ModelServer::start(|nth, _| {
+        let reply = match nth {
+            0 => Reply::Hang,
+            1 => Reply::Truncate(b"{\"choices\"".to_vec()),
+            2 => Reply::error(503, "busy"),
+            _ => nobody(50, 10),
+        };
+        (Duration::ZERO, reply)
+    });
+    let folder = folder(4);
+    let (answer, report) = run(&folder, &server, "--set stages.people.timeout=1s");
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let usage = &report["usage"];
+    assert_eq!((&usage["calls"], &usage["lost"]), (&json!(7), &json!(2)));
+    near(&usage["cost"], 4.0 * 0.07);
+    // Two calls of about 1,000 bytes each, and 100 tokens that might have come back.
+    let most = usage["lost_cost"].as_f64().expect("money");
+    assert!(most > 2.0 * (0.5 + 0.2) && most < 2.0 * (3.0 + 0.2), "{most}");
+    assert!(answer.out.contains("tokens out  lost  "), "{}", answer.out);
+    assert!(answer.out.contains("$0.2800, and up to $"), "{}", answer.out);
+    let summary = folder.read("summary.md");
+    assert!(summary.contains("| $0.2800, and up to $"), "{summary}");
+    let summary: Value = serde_json::from_str(&folder.read("summary.json")).expect("JSON");
+    assert_eq!(summary["nodes"][1]["lost_cost"], usage["lost_cost"]);
+    let unknown =
+        ["--set stages.people.timeout=1s", "--set models.small.max_tokens=null"].join(" ");
+    let server = ModelServer::start(|nth, _| {
+        let reply = if nth == 0 { Reply::Close } else { nobody(50, 10) };
+        (Duration::ZERO, reply)
+    });
+    let (answer, report) = run(&folder, &server, &unknown);
+    assert_eq!(report["usage"]["lost_unpriced"], 1, "{}", answer.err);
+    assert!(answer.out.contains("$0.2800, and an unknown price for 1 lost"), "{}", answer.out);
+}
+
 /// A server that says of every call something else, and sums up what they cost.
 fn dear() -> (ModelServer, Arc<AtomicU64>) {
     let spent = Arc::new(AtomicU64::new(0));

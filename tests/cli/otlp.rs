@@ -76,6 +76,7 @@ fn a_collector_gets_a_span_for_every_call() {
         assert_eq!(attribute(call, "gen_ai.operation.name")["stringValue"], "chat");
         assert_eq!(attribute(call, "gen_ai.provider.name")["stringValue"], "openai");
         assert_eq!(attribute(call, "gen_ai.request.model")["stringValue"], "small");
+        assert_eq!(attribute(call, "flow.node")["stringValue"], "people");
         assert!(attribute(call, "flow.wait_ms")["intValue"].is_string(), "{call}");
         let time = |name: &str| call[name].as_str().and_then(|nanos| nanos.parse::<u128>().ok());
         assert!(time("startTimeUnixNano") < time("endTimeUnixNano"), "{call}");

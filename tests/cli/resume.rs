@@ -208,6 +208,24 @@ fn only_what_changed_is_asked_again() {
 }
 
 #[test]
+fn what_is_reused_waits_for_no_limit() {
+    let (server, asked) = model();
+    let folder = folder(&rows(0..40));
+    run(&folder, &server, "");
+    let slow = PIPELINE
+        .replace("schemas:", "limits: {slow: {requests: 1/h}}\nschemas:")
+        .replace("parallelism: 8,", "parallelism: 8, limit: slow,");
+    folder.file("calls.yaml", slow);
+    let line = format!("run calls.yaml --report r.json --url {}", server.url());
+    let answer = folder.flow(&line);
+    let report: Value = serde_json::from_str(&folder.read("r.json")).expect("a report");
+    let found = &report["nodes"][2];
+    assert_eq!((answer.code, &found["usage"]["reused"]), (0, &json!(20)), "{}", answer.err);
+    assert_eq!(found["waits"]["limit"], json!({"secs": 0, "nanos": 0}));
+    assert!(asked.lock().expect("the model").values().all(|times| *times == 1));
+}
+
+#[test]
 fn answers_of_no_use_are_not_kept() {
     let server = ModelServer::start(|nth, _| {
         let said = if nth < 3 { "I would rather not." } else { "{\"entities\": []}" };

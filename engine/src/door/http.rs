@@ -31,6 +31,14 @@ pub struct Request<'a> {
     pub used: fn(&Value) -> Tokens,
 }
 
+impl Request<'_> {
+    /// What it costs at most, where that is known: a token has a byte at least.
+    fn most(&self, input: u64) -> Option<Money> {
+        let output = self.most_output?;
+        self.endpoint.price.map(|price| price.of(Tokens { input, cached: 0, output }))
+    }
+}
+
 /// What came of a call.
 struct Answer {
     json: Result<Value, Fault>,
@@ -49,27 +57,33 @@ impl Door {
     pub async fn post_json(&self, request: Request<'_>, meter: &Meter) -> Result<Value, Failure> {
         let endpoint = request.endpoint;
         let lane = self.lane(endpoint)?;
-        let mut hold = self.hold(&request, meter).await?;
+        let body = request.body.to_string();
+        let most = request.most(body.len() as u64);
+        let mut hold = self.hold(&request, most, meter).await?;
         let span = CallSpan::new(endpoint, &lane.url, meter);
         let start = Instant::now();
+        let estimate = request.estimate.input + request.estimate.output;
+        let own = meter.limit().filter(|limit| endpoint.limit.as_deref() != Some(limit));
+        let first = match own {
+            Some(limit) => self.enter(limit, estimate, meter).await?,
+            None => None,
+        };
         let place = match &lane.gate {
             Some(gate) => Some(self.unless_closing(gate.enter(meter)).await?),
             None => None,
         };
-        let estimate = request.estimate.input + request.estimate.output;
-        let pass = if endpoint.limit.as_deref().is_some_and(|limit| meter.holds(limit)) {
-            None
-        } else {
-            Some(self.unless_closing(lane.limiter.enter(estimate, meter)).await?)
-        };
+        let pass = self.unless_closing(lane.limiter.enter(estimate, meter)).await?;
         span.out(start.elapsed());
         let place = place.map(super::gate::Through::begin);
-        meter.call();
+        let sent = meter.call(most);
         let start = Instant::now();
         hold.iter_mut().for_each(Hold::sent);
-        let answer = self.exchange(&lane, &request, &span).await;
+        let answer = self.exchange(&lane, &request, body, &span).await;
         if let Some(hold) = hold.as_mut().filter(|_| answer.free) {
             hold.settle(Money::ZERO);
+        }
+        if answer.free || answer.json.is_ok() {
+            sent.settle();
         }
         if let Some(patience) = answer.patience {
             lane.limiter.pause(patience);
@@ -94,31 +108,29 @@ impl Door {
         {
             hold.settle(price.of(tokens));
         }
-        match pass {
-            Some(pass) => pass.settle(tokens.input + tokens.output),
-            None => lane.limiter.take(tokens.input + tokens.output),
+        for pass in [Some(pass), first].into_iter().flatten() {
+            pass.settle(tokens.input + tokens.output);
         }
         span.used(tokens);
         Ok(json)
     }
 
-    /// Sets aside what a call can cost at most, if a budget wants it. A token has a byte at least.
+    /// Sets aside what a call can cost at most, if a budget wants it.
     async fn hold(
         &self,
         request: &Request<'_>,
+        most: Option<Money>,
         meter: &Meter,
     ) -> Result<Option<Hold<'_>>, Failure> {
         if !self.purse.binds(meter.node()) {
             return Ok(None);
         }
-        let (Some(price), Some(output)) = (request.endpoint.price, request.most_output) else {
+        let Some(most) = most else {
             let model = &request.endpoint.model;
             return Err(Failure::fatal(format!(
                 "nobody knows what a call of `{model}` can cost, so that no budget can be kept"
             )));
         };
-        let input = request.body.to_string().len() as u64;
-        let most = price.of(Tokens { input, cached: 0, output });
         let _waiting = meter.wait(Cause::Budget);
         self.unless_closing(self.purse.hold(meter.node(), most)).await?.map(Some)
     }
@@ -144,10 +156,16 @@ impl Door {
         }
     }
 
-    async fn exchange(&self, lane: &Lane, request: &Request<'_>, span: &CallSpan) -> Answer {
+    async fn exchange(
+        &self,
+        lane: &Lane,
+        request: &Request<'_>,
+        body: String,
+        span: &CallSpan,
+    ) -> Answer {
         let failed = |fault, patience, free| Answer { json: Err(fault), patience, free };
         let sent = match self.client() {
-            Ok(client) => client.execute(lane.request(request.body.to_string().into_bytes())).await,
+            Ok(client) => client.execute(lane.request(body.into_bytes())).await,
             Err(failure) => return failed(Fault::no_client(failure), None, true),
         };
         let mut response = match sent {

@@ -36,6 +36,9 @@ pub struct UsageCount {
     output_tokens: AtomicU64,
     cost: AtomicU64,
     unpriced: AtomicU64,
+    lost: AtomicU64,
+    lost_cost: AtomicU64,
+    lost_unpriced: AtomicU64,
     models: Mutex<BTreeMap<String, Usage>>,
     /// By cause, in microseconds.
     waits: [AtomicU64; 5],
@@ -94,6 +97,9 @@ impl UsageCount {
             output_tokens: get(&self.output_tokens),
             cost: Money::from_parts(get(&self.cost)),
             unpriced: get(&self.unpriced),
+            lost: get(&self.lost),
+            lost_cost: Money::from_parts(get(&self.lost_cost)),
+            lost_unpriced: get(&self.lost_unpriced),
         }
     }
 }
@@ -106,8 +112,8 @@ pub struct Meter {
     /// The node, for its budget.
     node: Arc<str>,
     line: Mutex<Line>,
-    /// The limit that the attempt as a whole has passed, so that its calls need not.
-    held: Option<String>,
+    /// The limit that the node names for its calls, besides those of its models.
+    limit: Option<String>,
     /// The attempt, from 1.
     attempt: u32,
 }
@@ -120,10 +126,9 @@ struct Line {
 }
 
 impl Meter {
-    /// A meter for an attempt of the node that counts here, and the limit that the attempt passes
-    /// before it begins.
-    pub fn new(usage: Arc<UsageCount>, held: Option<String>, attempt: u32) -> Self {
-        Self { usage, node: Arc::default(), line: Mutex::default(), held, attempt }
+    /// A meter for an attempt of the node that counts here, whose calls wait for a limit.
+    pub fn new(usage: Arc<UsageCount>, limit: Option<String>, attempt: u32) -> Self {
+        Self { usage, node: Arc::default(), line: Mutex::default(), limit, attempt }
     }
 
     /// A meter for an attempt of this node.
@@ -142,9 +147,9 @@ impl Meter {
         self.attempt
     }
 
-    /// Whether the attempt as a whole has passed this limit.
-    pub(crate) fn holds(&self, limit: &str) -> bool {
-        self.held.as_deref() == Some(limit)
+    /// The limit that the node names for its calls.
+    pub(crate) fn limit(&self) -> Option<&str> {
+        self.limit.as_deref()
     }
 
     /// Counts an answer of an earlier run that made a call needless.
@@ -152,9 +157,10 @@ impl Meter {
         self.usage.reused.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a call that goes out.
-    pub(crate) fn call(&self) {
+    /// Counts a call that goes out and costs so much at most, if that is known.
+    pub(crate) fn call(&self, most: Option<Money>) -> Sent<'_> {
         self.usage.calls.fetch_add(1, Ordering::Relaxed);
+        Sent { usage: &self.usage, most, lost: true }
     }
 
     /// Counts how long an answer took.
@@ -174,12 +180,12 @@ impl Meter {
         add(&self.usage.unpriced, unpriced);
         let used = Usage {
             calls: 1,
-            reused: 0,
             input_tokens: tokens.input,
             cached_tokens: tokens.cached,
             output_tokens: tokens.output,
             cost,
             unpriced,
+            ..Usage::default()
         };
         self.usage.of_model(&endpoint.model, used);
     }
@@ -203,6 +209,32 @@ impl Meter {
         line.waiting += 1;
         line.since.get_or_insert(now);
         Waiting { meter: self, cause, since: now }
+    }
+}
+
+/// A call that went out. Dropped without a word, as one is whose time is up, it counts as lost.
+pub(crate) struct Sent<'a> {
+    usage: &'a UsageCount,
+    most: Option<Money>,
+    lost: bool,
+}
+
+impl Sent<'_> {
+    /// What it cost is known.
+    pub(crate) fn settle(mut self) {
+        self.lost = false;
+    }
+}
+
+impl Drop for Sent<'_> {
+    fn drop(&mut self) {
+        if !self.lost {
+            return;
+        }
+        let add = |count: &AtomicU64, more| count.fetch_add(more, Ordering::Relaxed);
+        add(&self.usage.lost, 1);
+        add(&self.usage.lost_cost, self.most.map_or(0, Money::parts));
+        add(&self.usage.lost_unpriced, u64::from(self.most.is_none()));
     }
 }
 

@@ -32,6 +32,7 @@ impl CallSpan {
             gen_ai.system = endpoint.system,
             gen_ai.request.model = endpoint.model,
             url.full = url,
+            flow.node = meter.node(),
             flow.attempt = meter.attempt(),
             flow.wait_ms = Empty,
             gen_ai.usage.input_tokens = Empty,

@@ -152,7 +152,7 @@ impl Attempts {
                     .extend(rest.map(|(place, record)| (place, record, Settled::Pending, attempt)));
                 break;
             }
-            self.account.retries.fetch_add(todo.len() as u64, Ordering::Relaxed);
+            self.account.retries.fetch_add(1, Ordering::Relaxed);
         }
         Ok(settled)
     }
@@ -204,12 +204,8 @@ impl Attempts {
         answers: &Arc<Answers>,
     ) -> Result<(Vec<Record>, Vec<Result<Vec<Record>, Failure>>), NodeError> {
         let count = records.len();
-        let held = match &self.work {
-            Work::Call(stage) if stage.limit() == self.hints.limit.as_deref() => None,
-            _ => self.hints.limit.clone(),
-        };
         let usage = Arc::clone(&self.account.usage);
-        let meter = Arc::new(Meter::new(usage, held.clone(), attempt).of(&self.node));
+        let meter = Arc::new(Meter::new(usage, self.hints.limit.clone(), attempt).of(&self.node));
         let time = self.hints.time_of(attempt);
         let late = |failure| vec![Err(failure); count];
         match &self.work {
@@ -234,16 +230,7 @@ impl Attempts {
                     answers: Arc::clone(answers),
                     record: None,
                 };
-                let call = async {
-                    let pass = match &held {
-                        Some(limit) => self.door.enter(limit, 0, &meter).await,
-                        None => Ok(None),
-                    };
-                    match pass {
-                        Ok(_held) => stage.apply(&records, &context).await,
-                        Err(ended) => vec![Err(ended); count],
-                    }
-                };
+                let call = stage.apply(&records, &context);
                 let results = self.in_time(call, &meter, time, end).await.unwrap_or_else(late);
                 Ok((records, results))
             }

@@ -106,6 +106,10 @@ pub(super) struct NodeRow {
     pub(super) cost: Money,
     /// Calls of unknown price.
     pub(super) unpriced: u64,
+    /// Calls that brought no answer.
+    pub(super) lost: u64,
+    /// What they cost at most, as far as that is known; not in `cost`.
+    pub(super) lost_cost: Money,
 }
 
 impl Content {
@@ -230,6 +234,8 @@ fn node(node: &NodeReport) -> NodeRow {
         output_tokens: node.usage.output_tokens,
         cost: node.usage.cost,
         unpriced: node.usage.unpriced,
+        lost: node.usage.lost,
+        lost_cost: node.usage.lost_cost,
     }
 }
 

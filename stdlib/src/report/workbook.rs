@@ -2,6 +2,7 @@
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
 
+use flow_engine::door::Money;
 use flow_engine::report::Usage;
 
 use super::content::Content;
@@ -116,6 +117,8 @@ fn nodes(book: &mut Workbook, content: &Content) -> Result<(), XlsxError> {
         "Output tokens",
         "Cost in US dollars",
         "Calls of unknown price",
+        "Lost calls",
+        "What those cost at most",
     ];
     let rows = content.nodes.iter().map(|node| {
         let counts = [
@@ -131,7 +134,9 @@ fn nodes(book: &mut Workbook, content: &Content) -> Result<(), XlsxError> {
             node.output_tokens,
         ];
         let names = [Cell::from(&node.node), Cell::from(&node.stage)];
-        let cost = [Cell::Share(Some(node.cost.as_dollars())), node.unpriced.into()];
+        let dollars = |money: Money| Cell::Share(Some(money.as_dollars()));
+        let cost = [dollars(node.cost), node.unpriced.into()].into_iter();
+        let cost = cost.chain([node.lost.into(), dollars(node.lost_cost)]);
         names.into_iter().chain(counts.map(Cell::from)).chain(cost).collect()
     });
     sheet(book, "Nodes", &heads, rows)?;

@@ -115,11 +115,6 @@ impl Limiter {
         self.book.with(|ledger, now| ledger.pause(now, patience));
     }
 
-    /// Takes tokens that nobody had estimated.
-    pub(crate) fn take(&self, tokens: u64) {
-        self.settle(amount(tokens));
-    }
-
     fn settle(&self, more: f64) {
         if self.paces[1].is_some() && more != 0.0 {
             self.book.with(|ledger, _| ledger.settle(&self.paces, more));

@@ -202,7 +202,7 @@ async fn patience_and_debts_hold_for_all_who_share() {
     let [one, other] = [0, 1].map(|_| sharing(&folder, "600/min", paused_clock));
     one.pause(Duration::from_secs(20));
     assert_eq!(wait_of(&other).await, 20);
-    other.take(3000);
+    other.settle(3000.0);
     assert!((28..=32).contains(&wait_of(&one).await));
     let stranger = sharing(&folder, "700/min", paused_clock);
     stranger.pause(Duration::from_secs(20));

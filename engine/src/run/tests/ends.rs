@@ -61,6 +61,24 @@ async fn cancelling_finishes_and_stores_what_is_in_flight_and_commits_nothing() 
     assert!(report.elapsed < Duration::from_secs(21));
 }
 
+/// Waits for the limit of its node, as a call through the door does.
+struct InLine;
+
+#[async_trait]
+impl Call for InLine {
+    async fn apply(
+        &self,
+        batch: &[Record],
+        context: &CallContext,
+    ) -> Vec<Result<Vec<Record>, Failure>> {
+        let limit = context.meter.limit().expect("a limit");
+        match context.door.enter(limit, 0, &context.meter).await {
+            Ok(_pass) => batch.iter().map(|record| Ok(vec![record.clone()])).collect(),
+            Err(ended) => vec![Err(ended); batch.len()],
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn cancelling_calls_back_who_stands_in_line_for_a_limit() {
     let mut graph = Graph::new();
@@ -71,7 +89,7 @@ async fn cancelling_calls_back_who_stands_in_line_for_a_limit() {
         concurrency: None,
     });
     let source = graph.node("source", numbers(10), hints(), &[]);
-    let (call, _) = slow(|_| Duration::from_secs(1), |record, _| Ok(vec![record.clone()]));
+    let call = Stage::Call(Arc::new(InLine));
     let limited = Resolved { parallelism: 4, limit: Some("slow".to_owned()), ..hints() };
     graph.node("call", call, limited, &[source]);
     let run = graph.start();

@@ -190,11 +190,6 @@ impl Chat {
         Factor::new("model", self.all().map(question).collect::<Vec<_>>().join("\n"))
     }
 
-    /// Where its calls go, under which limit and at what price.
-    pub(crate) const fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
     /// All who may be asked, this one first.
     fn all(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(self.steps.iter().flatten())

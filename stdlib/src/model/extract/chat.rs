@@ -187,10 +187,6 @@ impl Call for ByChat {
         Some(sum)
     }
 
-    fn limit(&self) -> Option<&str> {
-        self.chat.endpoint().limit.as_deref()
-    }
-
     fn questions(&self, record: &Record) -> Result<Vec<Question>, Failure> {
         let text = self.input.text(record)?;
         let question = |opening: &Opening<'_>| Question {

@@ -71,7 +71,8 @@ impl Talk<'_> {
     /// Asks until the answer is right, or as good as it will be.
     async fn settle(&mut self, found: &mut Found) -> Result<(), Useless> {
         let (mut last, mut heard) = (None, false);
-        for attempt in 1..=self.manners.attempts.max(1) {
+        let attempts = self.manners.attempts.max(1);
+        for attempt in 1..=attempts {
             let ask = Ask { system: self.system, turns: &self.turns, schema: self.schema };
             let said = self.chat.ask(&ask, self.context).await.map_err(Useless::Call)?;
             let complaint = match answer::read(&said) {
@@ -85,7 +86,7 @@ impl Talk<'_> {
             if complaint.is_empty() {
                 return Ok(());
             }
-            if attempt < self.manners.attempts {
+            if attempt < attempts {
                 self.turns.push(Turn::User(prompt::again(&complaint)));
             }
             last = Some((said, complaint));
@@ -96,7 +97,8 @@ impl Talk<'_> {
         }
         self.forget().await.map_err(Useless::Call)?;
         let complaint = complaint.lines().next().unwrap_or_default();
-        let reason = format!("the model's answer is of no use: {complaint}");
+        let asked = if attempts > 1 { format!(", asked {attempts} times") } else { String::new() };
+        let reason = format!("the model's answer is of no use{asked}: {complaint}");
         Err(Useless::Answer(Failure::bad(reason).answer(&said)))
     }
 }
