@@ -91,21 +91,29 @@ fn a_right_file_is_passed_in_silence() {
 }
 
 #[test]
-fn fifteen_mistakes_give_fifteen_diagnostics() {
-    let path = files().into_iter().find(|path| path.ends_with("fifteen.yaml")).unwrap();
-    let (_, found) = diagnose(&path);
+fn as_many_mistakes_as_were_planted_are_told_and_no_other() {
+    for (name, count) in [("fifteen.yaml", 15), ("twenty.yaml", 22)] {
+        planted_mistakes_are_told(name, count);
+    }
+}
+
+fn planted_mistakes_are_told(name: &str, count: usize) {
+    let path = files().into_iter().find(|path| path.ends_with(name)).unwrap();
+    let (_, mut found) = diagnose(&path);
+    found.retain(|found| found.severity == Severity::Error);
     let marks = fs::read_to_string(&path).unwrap();
     let planted: Vec<(usize, &str)> = marks
         .lines()
         .enumerate()
         .filter_map(|(line, text)| Some((line + 1, text.split_once("# wrong: ")?.1)))
+        .flat_map(|(line, codes)| codes.split(' ').map(move |code| (line, code)))
         .collect();
     let told: Vec<(usize, &str)> = found
         .iter()
         .map(|found| (found.source.line_column(found.label.span.start).0, found.code.name()))
         .collect();
     assert_eq!(told, planted);
-    assert_eq!(told.len(), 15);
+    assert_eq!(told.len(), count, "{name}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Spanned tree to checked pipeline: every independent mistake at once.
 
+mod bounds;
 mod budget;
 mod declarations;
 mod fields;
@@ -7,6 +8,7 @@ mod fieldset;
 mod format;
 mod hints;
 mod idle;
+mod jinja;
 mod keys;
 mod loops;
 mod meaning;
@@ -34,8 +36,8 @@ use crate::diagnostic::{Diagnostic, Severity};
 use crate::pipeline::Pipeline;
 use crate::source::{SourceFile, Span};
 use crate::tree::{Ast, Node, Value};
+use jinja::Jinja;
 use params::Params;
-use render::Jinja;
 
 /// What a run adds to the file: all from the command line.
 #[derive(Debug, Clone, Default)]

@@ -1,75 +1,14 @@
 //! Templates over `params`, filled in when the file is checked.
 
-use std::cell::OnceCell;
-use std::collections::HashMap;
-use std::fmt;
-
 use minijinja::value::Serde;
-use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
 use super::template::{FieldUse, Unreadable, Use, UseKind, uses_of_expression, uses_of_template};
-use super::{Checker, place};
+use super::{Checker, jinja, place};
 use crate::code::Code;
 use crate::parse::plain;
 use crate::source::Span;
 use crate::suggest::closest;
 use crate::tree::{Node, Value};
-
-/// Work that one rendering may do.
-const FUEL: u64 = 1_000_000;
-
-/// The template language, made when first needed.
-#[derive(Default)]
-pub(super) struct Jinja {
-    environment: OnceCell<Environment<'static>>,
-    known: HashMap<(bool, String), bool>,
-}
-
-impl fmt::Debug for Jinja {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Jinja")
-    }
-}
-
-impl Jinja {
-    fn environment(&self) -> &Environment<'static> {
-        self.environment.get_or_init(|| {
-            let mut environment = Environment::new();
-            environment.set_undefined_behavior(UndefinedBehavior::Strict);
-            environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-            environment.set_formatter(crate::spelling);
-            environment.set_fuel(Some(FUEL));
-            if let Ok(syntax) =
-                minijinja::syntax::SyntaxConfig::builder().keep_trailing_newline(true).build()
-            {
-                environment.set_syntax(syntax);
-            }
-            environment
-        })
-    }
-
-    /// Whether there is such a filter, or test.
-    fn has(&mut self, kind: UseKind, name: &str) -> bool {
-        let filter = kind == UseKind::Filter;
-        if let Some(&known) = self.known.get(&(filter, name.to_owned())) {
-            return known;
-        }
-        let probe = if filter { format!("1 | {name}") } else { format!("1 is {name}") };
-        let outcome = self
-            .environment()
-            .compile_expression(&probe)
-            .and_then(|expression| expression.eval(()));
-        let known = !outcome.is_err_and(|error| {
-            matches!(error.kind(), ErrorKind::UnknownFilter | ErrorKind::UnknownTest)
-        });
-        self.known.insert((filter, name.to_owned()), known);
-        known
-    }
-
-    fn is_function(&self, name: &str) -> bool {
-        self.environment().globals().any(|(known, _)| known == name)
-    }
-}
 
 /// What templates may name, at a place of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,10 +104,14 @@ impl Checker<'_> {
         let range = unreadable.range.clone().unwrap_or(0..text.len());
         let range = if range.is_empty() { 0..text.len() } else { range };
         let what = if code == Code::F0221 { "template" } else { "condition" };
-        let said = in_words(&unreadable.message);
+        let equals = code == Code::F0222 && text.get(range.clone()) == Some("=");
+        let said = match &*unreadable.message {
+            _ if equals => "does not compare".to_owned(),
+            message => jinja::in_words(message),
+        };
         let help = if code == Code::F0221 {
             "a template looks like `{{ params.name }}` or `{{ field | upper }}`"
-        } else if text.get(range.clone()) == Some("=") {
+        } else if equals {
             "compare with `==`"
         } else {
             "a condition looks like `confidence >= 0.8 and kind == 'process'`"
@@ -191,15 +134,15 @@ impl Checker<'_> {
         for found in uses {
             let span = self.part(node, text, &found.range);
             match found.kind {
-                UseKind::Filter | UseKind::Test => {
+                UseKind::Filter | UseKind::Test | UseKind::Function | UseKind::Method => {
                     if !self.jinja.has(found.kind, &found.name) {
                         fine = false;
-                        let what = if found.kind == UseKind::Filter { "filter" } else { "test" };
-                        let message = format!("no {what} called `{}`", found.name);
-                        let diagnostic = self.at(node, span, Code::F0224, message).help(
-                            "filters and tests are those of minijinja: `upper`, `join`, `defined`...",
-                        );
-                        self.push(diagnostic);
+                        let (message, help, near) = jinja::unknown(found.kind, &found.name);
+                        let diagnostic = self.at(node, span, Code::F0224, message).help(help);
+                        self.push(match near {
+                            Some(near) => diagnostic.fix(span, near),
+                            None => diagnostic,
+                        });
                     }
                 }
                 UseKind::Param if self.params.has(&found.name) => {
@@ -249,31 +192,5 @@ impl Checker<'_> {
             "only `params.NAME` can stand here: there is no record yet".to_owned()
         };
         self.push(found.help(help));
-    }
-}
-
-/// The words of the template language's own complaints, less its inner names.
-fn in_words(message: &str) -> String {
-    message
-        .replace("unexpected end of input", "it ends too early")
-        .replace("end of variable block", "`}}`")
-        .replace("end of block", "`%}`")
-        .replace("identifier", "a name")
-        .replace("expected expression", "a value should follow")
-        .replace("unexpected end of string", "a quote is not closed")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn filters_and_tests_are_known_by_asking() {
-        let mut jinja = Jinja::default();
-        assert!(jinja.has(UseKind::Filter, "upper") && jinja.has(UseKind::Filter, "join"));
-        assert!(!jinja.has(UseKind::Filter, "upperr"));
-        assert!(jinja.has(UseKind::Test, "defined") && jinja.has(UseKind::Test, "startingwith"));
-        assert!(!jinja.has(UseKind::Test, "defiend"));
-        assert!(jinja.is_function("range") && !jinja.is_function("type"));
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use minijinja::machinery::ast::{CallArg, Expr, Stmt};
 use minijinja::machinery::{self, Span as JinjaSpan};
 
+use super::bounds::{bounded, bounded_template};
 use crate::source::{SourceFile, Span};
 
 /// A name that a template or expression uses, at bytes of its text.
@@ -29,6 +30,10 @@ pub(super) enum UseKind {
     Filter,
     /// `is name`.
     Test,
+    /// `name(..)`.
+    Function,
+    /// `.name(..)` of a value.
+    Method,
 }
 
 /// A field that a node reads, at its place in a file.
@@ -53,46 +58,6 @@ impl From<minijinja::Error> for Unreadable {
         let message = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
         Self { message, range: error.range() }
     }
-}
-
-/// The longest expression that is read, in bytes. A tree of expressions may be as deep as its text
-/// is long, and is walked and dropped by recursion.
-const MOST_EXPRESSION: usize = 4096;
-
-/// Refuses an expression that is too long to be walked.
-fn bounded(expression: &str, from: usize) -> Result<(), Unreadable> {
-    if expression.len() <= MOST_EXPRESSION {
-        return Ok(());
-    }
-    let message = format!("an expression is longer than {MOST_EXPRESSION} bytes");
-    Err(Unreadable { message, range: Some(from..from + 2) })
-}
-
-/// Refuses a template with an expression that is too long to be walked, or with blocks that could
-/// stand too deep in each other.
-fn bounded_template(text: &str) -> Result<(), Unreadable> {
-    let mut at = 0;
-    let mut blocks = 0;
-    while let Some(open) = text[at..].find(['{']).map(|open| at + open) {
-        let inside = open + 1;
-        let close = match text[inside..].chars().next() {
-            Some('{') => "}}",
-            Some('%') => "%}",
-            _ => {
-                at = inside;
-                continue;
-            }
-        };
-        blocks += usize::from(close == "%}");
-        let end = text[inside..].find(close).map_or(text.len(), |end| inside + end);
-        bounded(&text[open..end], open)?;
-        at = end;
-    }
-    if blocks > MOST_EXPRESSION {
-        let message = format!("a template has more than {MOST_EXPRESSION} tags");
-        return Err(Unreadable { message, range: None });
-    }
-    Ok(())
 }
 
 /// The names in a template.
@@ -135,6 +100,11 @@ impl<'t> Walk<'t> {
         let at = if kind == UseKind::Name { within.find(name) } else { within.rfind(name) };
         let range = at.map_or(start..end.max(start), |at| start + at..start + at + name.len());
         self.uses.push(Use { kind, name: name.to_owned(), range, guarded });
+    }
+
+    /// Whether the template sets the name itself, or the language does.
+    fn is_own(&self, name: &str) -> bool {
+        GIVEN.contains(&name) || self.own.iter().any(|own| own == name)
     }
 
     fn scope(&mut self, inner: impl FnOnce(&mut Self)) {
@@ -222,7 +192,17 @@ impl<'t> Walk<'t> {
     }
 
     fn call(&mut self, callee: &Expr<'_>, arguments: &[CallArg<'_>]) {
-        self.expression(callee, false);
+        match callee {
+            Expr::Var(name) if !self.is_own(name.id) => {
+                self.push(UseKind::Function, name.id, name.span(), false);
+            }
+            Expr::GetAttr(inner) if !matches!(&inner.expr, Expr::Var(name) if self.is_own(name.id)) =>
+            {
+                self.push(UseKind::Method, inner.name, inner.span(), false);
+                self.expression(&inner.expr, false);
+            }
+            _ => self.expression(callee, false),
+        }
         self.arguments(arguments);
     }
 
@@ -240,7 +220,7 @@ impl<'t> Walk<'t> {
     fn expression(&mut self, expression: &Expr<'_>, guarded: bool) {
         match expression {
             Expr::Var(name) => {
-                if !GIVEN.contains(&name.id) && !self.own.iter().any(|own| own == name.id) {
+                if !self.is_own(name.id) {
                     self.push(UseKind::Name, name.id, name.span(), guarded);
                 }
             }
@@ -323,6 +303,7 @@ fn tested(condition: &Expr<'_>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bounds::MOST_EXPRESSION;
     use super::*;
 
     fn names(uses: &[Use]) -> String {
@@ -332,6 +313,8 @@ mod tests {
                 UseKind::Param => "params.",
                 UseKind::Filter => "|",
                 UseKind::Test => "is ",
+                UseKind::Function => "call ",
+                UseKind::Method => "method ",
             };
             format!("{sign}{}{}", found.name, if found.guarded { "?" } else { "" })
         });
@@ -346,7 +329,8 @@ mod tests {
             ("params.x ~ y", "params.x y"),
             ("x is defined and x > 1", "is defined x? x?"),
             ("x | default(y) | upper", "|upper |default x? y"),
-            ("f(a, k=b)", "f a b"),
+            ("f(a, k=b)", "call f a b"),
+            ("a.b.c(d)", "method c a d"),
             ("[a, {'k': b}]", "a b"),
             ("a if b is defined else c", "is defined b? a c"),
         ] {

@@ -74,7 +74,7 @@ codes! {
     F0221 Error "template cannot be read";
     F0222 Error "condition cannot be read";
     F0223 Error "field where there is no record";
-    F0224 Error "unknown filter or test";
+    F0224 Error "unknown filter, test or function";
     F0230 Error "unknown model";
     F0231 Error "unknown limit";
     F0232 Error "unknown profile";
