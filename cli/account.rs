@@ -7,6 +7,7 @@ use flow_engine::report::{NodeReport, Reject, Report, Status, Usage};
 use crate::exit::Exit;
 use crate::number::{self, count, counted};
 use crate::table::{Align, Table};
+use crate::written;
 
 /// Rejects that are shown; the report has more.
 const SHOWN: usize = 10;
@@ -71,7 +72,7 @@ pub(crate) fn text(report: &Report) -> String {
     let mut sections = vec![format!("{}: {ending} in {elapsed}{failed}\n", report.pipeline)];
     sections.push(nodes(&report.nodes));
     sections.push(usage(report));
-    sections.push(written(report));
+    sections.push(written::text(report));
     sections.push(rejects(report));
     sections.push(sums(report));
     sections.retain(|section| !section.is_empty());
@@ -152,25 +153,6 @@ fn used(of: &'static str, rows: &[(&String, &Usage)]) -> String {
         table.row(row.chain(lost).chain([usage.spent()]));
     }
     table.text("  ")
-}
-
-fn written(report: &Report) -> String {
-    let mut text = String::new();
-    if !report.written.is_empty() {
-        let mut table = Table::new(&[("", Align::Left), ("", Align::Right)]);
-        for written in &report.written {
-            table.row([written.to.clone(), counted(written.records, "record")]);
-        }
-        let of = if report.status == Status::Done { "" } else { ", of a run that is not whole" };
-        let _ = write!(text, "written{of}\n{}", table.text("  "));
-    }
-    for to in &report.unwritten {
-        let _ = writeln!(text, "not written, as the run is not whole: {to}");
-    }
-    for verdict in report.written.iter().filter_map(|written| written.verdict.as_ref()) {
-        let _ = writeln!(text, "report: {verdict}");
-    }
-    text
 }
 
 fn rejects(report: &Report) -> String {

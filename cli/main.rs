@@ -30,6 +30,7 @@ mod stages;
 mod state;
 mod table;
 mod terminal;
+mod written;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -7,6 +7,7 @@ pub mod factor;
 pub mod failure;
 pub mod json;
 pub mod ledger;
+pub mod outcome;
 pub mod plan;
 pub mod preview;
 pub mod record;
@@ -29,6 +30,7 @@ pub mod prelude {
     pub use crate::expr::{Expr, Template};
     pub use crate::factor::Factor;
     pub use crate::ledger::Answers;
+    pub use crate::outcome::Outcome;
     pub use crate::record::{Record, RecordId};
     pub use crate::registry::{Build, BuildError, Config};
     pub use crate::stage::{

@@ -80,6 +80,8 @@ impl BuildError {
 /// What a stage may ask for while it is built.
 #[derive(Debug)]
 pub struct Build<'a> {
+    /// Name of the pipeline.
+    pub pipeline: &'a str,
     /// Name of the node.
     pub node: &'a str,
     /// The pipeline file's folder; relative paths start there.

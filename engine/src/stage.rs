@@ -9,9 +9,9 @@ use crate::door::Door;
 use crate::factor::Factor;
 pub use crate::failure::{Failure, FailureKind, StageError};
 use crate::ledger::Answers;
+use crate::outcome::Outcome;
 pub use crate::preview::{Asked, Estimate};
 use crate::record::{Record, RecordId};
-use crate::report::NodeReport;
 
 /// A stage, ready to run.
 pub enum Stage {
@@ -246,8 +246,18 @@ pub trait Gather: Send {
 pub struct Written {
     /// `sqlite:intelligence.db, table pain_point`, `out/failed.jsonl`.
     pub to: String,
-    /// Rows or lines that it holds of this run.
+    /// Records of this run that were written.
     pub records: u64,
+    /// Of these, those that another of the same run gave way to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaced: Option<Replaced>,
+    /// Rows of earlier runs that were removed, since this one has not made them again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub removed: u64,
+    /// Rows of earlier runs that stay although this one has not made them again, since records of
+    /// the same inputs failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spared: u64,
     /// What the sink thinks of the run, in a line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<String>,
@@ -256,8 +266,22 @@ pub struct Written {
 impl Written {
     /// So many records, without a verdict.
     pub fn new(to: impl Into<String>, records: u64) -> Self {
-        Self { to: to.into(), records, verdict: None }
+        Self { to: to.into(), records, replaced: None, removed: 0, spared: 0, verdict: None }
     }
+}
+
+/// Records that took the place of others of the same run, since they have the same key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Replaced {
+    /// How many.
+    pub records: u64,
+    /// The key of the first, in words.
+    pub example: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Writes batches, then commits. Writing the same record twice leaves one. May block.
@@ -290,9 +314,9 @@ pub trait Sink: Send {
         batch: Vec<Record>,
     ) -> Result<Vec<(Record, Failure)>, StageError>;
 
-    /// The last act of a whole run, and of any run where nothing but rejects came: rename the temporary file, write the summary. `nodes` are the
-    /// accounts of all nodes, complete but for sinks that commit later.
-    fn commit(&mut self, nodes: &[NodeReport]) -> Result<Vec<Written>, StageError>;
+    /// The last act of a whole run, and of any run where nothing but rejects came: rename the
+    /// temporary file, write the summary, remove what has vanished from a whole run.
+    fn commit(&mut self, outcome: &Outcome) -> Result<Vec<Written>, StageError>;
 
     /// The run was cancelled or broke: keep what was written whole (transactions), remove what
     /// was not (temporary files). Says what stays written.

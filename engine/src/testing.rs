@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::door::{Meter, Secrets};
+use crate::outcome::Outcome;
 use crate::record::{Record, RecordId};
 use crate::registry::{Build, BuildError, Config, StageDef};
 use crate::stage::{CallContext, Failure, Found, Sink, Source, Stage, Verdict};
@@ -26,6 +27,7 @@ pub fn build_in<C: Config>(folder: &Path, settings: Value) -> Result<Stage, Buil
     let source = flow_dsl::SourceFile::new("test.yaml", "");
     let secrets = Secrets::default();
     let build = Build {
+        pipeline: "test",
         node: "node",
         folder,
         params: &json!({}),
@@ -136,6 +138,6 @@ pub fn write_all(sink: &mut dyn Sink, rows: Value) -> Vec<String> {
     let refused = sink
         .write(0, rows.into_iter().map(record).collect())
         .unwrap_or_else(|error| panic!("{error}"));
-    sink.commit(&[]).unwrap_or_else(|error| panic!("{error}"));
+    sink.commit(&Outcome::whole()).unwrap_or_else(|error| panic!("{error}"));
     refused.into_iter().map(|(_, failure)| failure.reason).collect()
 }

@@ -40,12 +40,17 @@ impl Part {
 
     /// Puts the file in its place, on disk.
     pub(crate) fn commit(&mut self) -> Result<(), StageError> {
+        self.commit_as(&self.target.clone())
+    }
+
+    /// The same under another name.
+    pub(crate) fn commit_as(&mut self, target: &Path) -> Result<(), StageError> {
         self.write(&[])?;
         let put = |file: &File| {
             file.sync_all()?;
-            fs::rename(&self.beside, &self.target)?;
+            fs::rename(&self.beside, target)?;
             // That the name survives a power cut is worth an attempt; not all systems can do it.
-            let _ = File::open(folder_of(&self.target)).and_then(|folder| folder.sync_all());
+            let _ = File::open(folder_of(target)).and_then(|folder| folder.sync_all());
             Ok(())
         };
         self.file.as_ref().map_or(Ok(()), put).map_err(|error| self.broke(&error))?;

@@ -20,4 +20,5 @@ mod plan;
 mod providers;
 mod resume;
 mod run;
+mod sync;
 mod together;

@@ -109,7 +109,7 @@ fn too_many_failures_have_an_exit_code_of_their_own() {
     // The rejects are wanted most now.
     assert!(answer.out.contains("written, of a run that is not whole\n"), "{}", answer.out);
     let rejected = answer.out.lines().find(|line| line.contains("  rows ")).expect("the node");
-    let rejects = folder.read("out/dead.jsonl").lines().count();
+    let rejects = folder.read("out/dead.partial.jsonl").lines().count();
     assert!(rejects >= 4 && rejected.contains(&format!(" {rejects} ")), "{rejects}: {rejected}");
     assert!(answer.out.contains("not written, as the run is not whole: "), "{}", answer.out);
     assert!(!folder.path("out/big.jsonl").exists());

@@ -300,6 +300,7 @@ fn plan_nodes(
     let mut planned = Vec::with_capacity(pipeline.nodes.len());
     for node in &pipeline.nodes {
         let build = Build {
+            pipeline: &pipeline.name,
             node: &node.name.value,
             folder,
             params: &params,

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use crate::door::Door;
+use crate::outcome::Failed;
+use crate::record::Record;
 use crate::report::Status;
 
 /// The state of a run.
@@ -24,11 +26,13 @@ pub(crate) struct Control {
     state: watch::Sender<State>,
     door: Arc<Door>,
     status: Mutex<Status>,
+    failed: Mutex<Failed>,
 }
 
 impl Control {
     pub(crate) fn new(door: Arc<Door>) -> Self {
-        Self { state: watch::Sender::new(State::Running), door, status: Mutex::new(Status::Done) }
+        let (state, status) = (watch::Sender::new(State::Running), Mutex::new(Status::Done));
+        Self { state, door, status, failed: Mutex::default() }
     }
 
     /// Ends the run in order. The first reason stays.
@@ -61,6 +65,16 @@ impl Control {
     /// How the run stands, or ended.
     pub(crate) fn status(&self) -> Status {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes a record that failed for good.
+    pub(crate) fn note(&self, failed: &Record) {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).note(failed);
+    }
+
+    /// What failed for good.
+    pub(crate) fn failed(&self) -> Failed {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether no new work should begin.

@@ -27,6 +27,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::ledger::{Journal, Ledger};
+use crate::outcome::Outcome;
 use crate::plan::Plan;
 use crate::report::{EdgeReport, NodeReport, Report, Status, by_model};
 use crate::stage::{Sink, Written};
@@ -70,6 +71,8 @@ pub struct Watch {
     nodes: Vec<Running>,
     edges: Vec<RunningEdge>,
     control: Arc<Control>,
+    /// Of a part of the input only.
+    part: bool,
 }
 
 impl std::fmt::Debug for Watch {
@@ -208,7 +211,7 @@ impl Watch {
             } else if records > 0 {
                 // A batch may still be on its way.
                 let to = format!("{}, at least", writes.to);
-                left.written.push(Written { to, records, verdict: None });
+                left.written.push(Written::new(to, records));
             }
         }
         left
@@ -229,8 +232,8 @@ impl Watch {
             if let Some(writes) = writes.as_ref().filter(|writes| !commits && writes.files) {
                 left.unwritten.push(writes.to.clone());
             }
-            let accounts = if commits { self.accounts() } else { Vec::new() };
-            match blocking(move || act_last(sink.as_mut(), commits, &accounts)).await {
+            let outcome = commits.then(|| self.outcome());
+            match blocking(move || act_last(sink.as_mut(), outcome.as_ref())).await {
                 Ok((written, broke)) => {
                     left.written.extend(written);
                     if let Some(error) = broke {
@@ -241,6 +244,11 @@ impl Watch {
             }
         }
         left
+    }
+
+    fn outcome(&self) -> Outcome {
+        let whole = self.control.status() == Status::Done && !self.part;
+        Outcome { nodes: self.accounts(), whole, failed: self.control.failed() }
     }
 
     fn accounts(&self) -> Vec<NodeReport> {
@@ -291,13 +299,10 @@ impl Left {
 
 fn act_last(
     sink: &mut dyn Sink,
-    commits: bool,
-    accounts: &[NodeReport],
+    outcome: Option<&Outcome>,
 ) -> (Vec<Written>, Option<crate::stage::StageError>) {
-    if !commits {
-        return (sink.abort(), None);
-    }
-    match sink.commit(accounts) {
+    let Some(outcome) = outcome else { return (sink.abort(), None) };
+    match sink.commit(outcome) {
         Ok(written) => (written, None),
         Err(error) => (sink.abort(), Some(error)),
     }

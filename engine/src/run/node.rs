@@ -153,6 +153,7 @@ impl Node {
             self.control.end(Status::OverBudget { node, message });
             return Judged::Gone;
         }
+        self.control.note(&record);
         let error = error_object(&self.name, &record, failure, attempts);
         if let Some(page) = &self.page {
             let kept = matches!(self.hints.on_error, OnError::Keep(_));

@@ -23,7 +23,9 @@ use super::line::{self, Joint, Last, Line, Step};
 use super::node::{Node, NodeError};
 use super::page::Pages;
 use super::sink::Ending;
-use super::{Around, Run, Running, RunningEdge, Watch, Writes, broken, gather, pool, sink, source};
+use super::{
+    Around, Run, Running, RunningEdge, Tries, Watch, Writes, broken, gather, pool, sink, source,
+};
 use crate::door::Door;
 use crate::ledger::Kept;
 use crate::plan::{Plan, PlanNode, joined_to, lines};
@@ -102,7 +104,9 @@ pub(super) fn start(plan: Plan, around: &Around) -> Run {
         }
         tasks.push(spawn(parts, inlets[line[0].index()].take(), &door, around));
     }
-    let watch = Watch { pipeline: plan.name, started: Instant::now(), nodes, edges, control };
+    let (pipeline, started, part) =
+        (plan.name, Instant::now(), matches!(around.tries, Tries::Rejected(_)));
+    let watch = Watch { pipeline, started, nodes, edges, control, part };
     Run { watch: Arc::new(watch), tasks }
 }
 

@@ -29,6 +29,7 @@ pub(super) fn build(settings: Value, model: &str, schema: &str) -> Result<Stage,
     let source = SourceFile::new("small", schema);
     let (node, _) = flow_dsl::parse::yaml(&source);
     let build = Build {
+        pipeline: "test",
         node: "entities",
         folder: &pipelines(),
         params: &json!({}),

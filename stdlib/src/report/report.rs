@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use flow_engine::prelude::*;
-use flow_engine::report::NodeReport;
 
 use super::content::Content;
 use super::tally::Tally;
@@ -188,8 +187,9 @@ impl Sink for Writer {
         Ok(refused)
     }
 
-    fn commit(&mut self, nodes: &[NodeReport]) -> Result<Vec<Written>, StageError> {
-        let content = Content::new(&self.title, &self.tally, self.top, &self.expect, nodes);
+    fn commit(&mut self, outcome: &Outcome) -> Result<Vec<Written>, StageError> {
+        let content =
+            Content::new(&self.title, &self.tally, self.top, &self.expect, &outcome.nodes);
         let mut parts = Vec::new();
         for target in &self.files {
             let mut part = Part::new(&target.to, target.path.clone());

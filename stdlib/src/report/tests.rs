@@ -73,7 +73,12 @@ fn a_report_counts_names_and_validates() {
         json!({"to": to, "expect": ["pain", "system", "kpi"], "title": "Two interviews"});
     let mut report = sink(folder.path(), settings);
     fill(report.as_mut(), entities());
-    let written = report.commit(&[node("interviews", 4, 1), node("entities", 3, 0)]).unwrap();
+    let written = report
+        .commit(&Outcome {
+            nodes: vec![node("interviews", 4, 1), node("entities", 3, 0)],
+            ..Outcome::whole()
+        })
+        .unwrap();
     assert_eq!(written.len(), 3);
     let read = |name: &str| std::fs::read(folder.path().join("out").join(name)).unwrap();
     insta::assert_snapshot!("json", String::from_utf8(read("r.json")).unwrap());
@@ -89,7 +94,7 @@ fn the_order_of_records_makes_no_difference() {
     let make = |entities: Vec<Record>| -> Vec<Vec<u8>> {
         let mut report = sink(folder.path(), json!({"to": names}));
         fill(report.as_mut(), entities);
-        report.commit(&[]).unwrap();
+        report.commit(&Outcome::whole()).unwrap();
         names.iter().map(|name| std::fs::read(folder.path().join(name)).unwrap()).collect()
     };
     let turned: Vec<Record> = entities().into_iter().rev().collect();
@@ -105,7 +110,7 @@ fn verdict(settings: Value, nodes: &[NodeReport], with: bool) -> Vec<String> {
     if with {
         fill(report.as_mut(), entities());
     }
-    report.commit(nodes).unwrap();
+    report.commit(&Outcome { nodes: nodes.to_vec(), ..Outcome::whole() }).unwrap();
     let json = std::fs::read(folder.path().join("r.json")).unwrap();
     let report: Value = serde_json::from_slice(&json).unwrap();
     let checks = report["validation"].as_array().unwrap().iter();
@@ -159,7 +164,7 @@ fn the_verdict_is_said_once_in_a_line() {
         let mut report = sink(folder.path(), settings);
         report.write(0, entities()).unwrap();
         report.write(1, inputs.iter().map(|path| input(path)).collect()).unwrap();
-        let written = report.commit(&[]).unwrap();
+        let written = report.commit(&Outcome::whole()).unwrap();
         written.into_iter().map(|written| written.verdict).collect()
     };
     let to = ["r.json", "r.md"];
@@ -183,7 +188,7 @@ fn kinds_beyond_bounds_are_counted_together() {
     let kinds = (0..10_005).map(|n| entity(&format!("k{n:05}"), "x", "a.json"));
     let last = ["z", "k00007"].map(|kind| entity(kind, "x", "a.json"));
     report.write(0, kinds.chain(last).collect()).unwrap();
-    let written = report.commit(&[]).unwrap();
+    let written = report.commit(&Outcome::whole()).unwrap();
     assert_eq!(written[0].records, 10_007);
     let json = std::fs::read(folder.path().join("r.json")).unwrap();
     let report: Value = serde_json::from_slice(&json).unwrap();
@@ -223,7 +228,7 @@ fn hostile_texts_fit_every_format() {
         report.write(0, vec![entity(name, name, name)]).unwrap();
         report.write(2, vec![reject(name, name, name)]).unwrap();
     }
-    assert_eq!(report.commit(&[]).unwrap().len(), 3);
+    assert_eq!(report.commit(&Outcome::whole()).unwrap().len(), 3);
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! Records in a JSONL, JSON or CSV file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use flow_engine::prelude::*;
-use flow_engine::report::NodeReport;
 
 use super::cell;
 use super::row::{Columns, Row};
@@ -153,17 +152,37 @@ impl Sink for FileSink {
         Ok(refused)
     }
 
-    fn commit(&mut self, _: &[NodeReport]) -> Result<Vec<Written>, StageError> {
+    /// The rejects of a run that is not whole stand beside those of the last whole one.
+    fn commit(&mut self, outcome: &Outcome) -> Result<Vec<Written>, StageError> {
+        if !outcome.whole && self.records == 0 {
+            self.part.abort();
+            return Ok(Vec::new());
+        }
         self.finish();
         self.flush()?;
-        self.part.commit()?;
-        Ok(vec![Written::new(&self.to, self.records)])
+        let beside = partial(self.part.target());
+        if outcome.whole {
+            self.part.commit()?;
+            // It is of a run before this one.
+            let _ = std::fs::remove_file(beside);
+            return Ok(vec![Written::new(&self.to, self.records)]);
+        }
+        self.part.commit_as(&beside)?;
+        let to = partial(Path::new(&self.to)).display().to_string();
+        Ok(vec![Written::new(to, self.records)])
     }
 
     fn abort(&mut self) -> Vec<Written> {
         self.part.abort();
         Vec::new()
     }
+}
+
+/// Where the rejects of a run that is not whole go: `failed.partial.jsonl`.
+fn partial(target: &Path) -> PathBuf {
+    let stem = target.file_stem().unwrap_or_default().to_string_lossy();
+    let end = target.extension().unwrap_or_default().to_string_lossy();
+    target.with_file_name(format!("{stem}.partial.{end}"))
 }
 
 /// All columns of a batch, in the order in which they first come.

@@ -1,7 +1,10 @@
 //! Stages that write records away.
 
+mod books;
 mod cell;
+mod connect;
 mod file;
+mod replaced;
 mod row;
 mod sqlite;
 mod store;

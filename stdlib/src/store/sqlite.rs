@@ -1,20 +1,19 @@
 //! Records in a SQLite database: one transaction for each batch, many writers at once.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use flow_engine::prelude::*;
-use flow_engine::report::NodeReport;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use flow_engine::words::counted;
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
+use super::books::{Books, Vanished};
+use super::connect::connect;
+use super::replaced::Seen;
 use super::row::{self, Columns, Row};
 use super::table::{Table, Trouble};
 use crate::part::folder_of;
-
-/// How long a writer waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where and how to write.
 #[derive(Debug)]
@@ -29,6 +28,12 @@ pub(super) struct SqliteSettings {
     pub(super) key: Vec<String>,
     /// Which columns a record has.
     pub(super) columns: Columns,
+    /// Whether the rows of earlier runs go that a run does not make again.
+    pub(super) sync: bool,
+    /// Whether they go even when it makes none.
+    pub(super) allow_empty: bool,
+    /// Whether each transaction waits for the disk.
+    pub(super) durable: bool,
 }
 
 /// Writes records to a SQLite database.
@@ -37,6 +42,8 @@ pub(super) struct SqliteSink {
     connection: Option<Connection>,
     tables: Tables,
     written: BTreeMap<String, u64>,
+    seen: Seen,
+    books: Option<Books>,
 }
 
 /// The tables that were written to, by their names in small letters.
@@ -49,9 +56,10 @@ struct Tables {
 
 impl SqliteSink {
     /// Touches nothing yet.
-    pub(super) fn new(settings: SqliteSettings) -> Self {
-        let (tables, written) = (Tables::default(), BTreeMap::new());
-        Self { settings, connection: None, tables, written }
+    pub(super) fn new(settings: SqliteSettings, books: Books) -> Self {
+        let books = settings.sync.then_some(books);
+        let (tables, written, seen) = (Tables::default(), BTreeMap::new(), Seen::default());
+        Self { settings, connection: None, tables, written, seen, books }
     }
 
     fn broke(&self, error: &rusqlite::Error) -> StageError {
@@ -83,7 +91,7 @@ impl SqliteSink {
             StageError::new(format!("the folder of `{to}` cannot be made: {error}"))
                 .help("Choose a folder that may be written to.")
         })?;
-        connect(path).map_err(|error| self.broke(&error))
+        connect(path, self.settings.durable).map_err(|error| self.broke(&error))
     }
 
     fn write_batch(
@@ -99,7 +107,8 @@ impl SqliteSink {
         let mut refused = Vec::new();
         let mut written: BTreeMap<String, u64> = BTreeMap::new();
         for record in batch {
-            match self.tables.put(&transaction, &self.settings, &record) {
+            let books = self.books.as_mut();
+            match self.tables.put(&transaction, &self.settings, &record, &mut self.seen, books) {
                 Ok(table) => match written.get_mut(table) {
                     Some(records) => *records += 1,
                     None => drop(written.insert(table.to_owned(), 1)),
@@ -116,12 +125,41 @@ impl SqliteSink {
         Ok(refused)
     }
 
-    fn written(&self) -> Vec<Written> {
-        let to = &self.settings.to;
-        let written = self.written.iter();
-        written
-            .map(|(table, records)| Written::new(format!("{to}, table {table}"), *records))
-            .collect()
+    /// Removes the rows of earlier runs that this one has not made again.
+    fn settle(&mut self, outcome: &Outcome) -> Result<Vanished, StageError> {
+        let Some(mut books) = self.books.take().filter(|_| outcome.whole) else {
+            return Ok(Vanished::default());
+        };
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None if self.settings.path.exists() => self.open()?,
+            None => return Ok(Vanished::default()),
+        };
+        let settled = settled(&mut connection, &mut books, outcome);
+        let (vanished, transaction) = settled.map_err(|error| self.broke(&error))?;
+        let removed: u64 = vanished.removed.values().sum();
+        if removed > 0 && self.written.is_empty() && !self.settings.allow_empty {
+            let rows = counted(removed, "row");
+            let to = &self.settings.to;
+            return Err(StageError::new(format!(
+                "nothing came to be stored, and `sync` would remove all {rows} from `{to}`"
+            ))
+            .help("They stay. Check the input; if it may be empty, set `allow_empty: true`."));
+        }
+        transaction.commit().map_err(|error| self.broke(&error))?;
+        Ok(vanished)
+    }
+
+    fn written(&self, vanished: &Vanished) -> Vec<Written> {
+        let counts = [&self.written, &vanished.removed, &vanished.spared];
+        let tables: BTreeSet<&String> = counts.iter().flat_map(|count| count.keys()).collect();
+        let written = tables.into_iter().map(|table| {
+            let [records, removed, spared] =
+                counts.map(|count| count.get(table).copied().unwrap_or_default());
+            let to = format!("{}, table {table}", self.settings.to);
+            Written { replaced: self.seen.of(table), removed, spared, ..Written::new(to, records) }
+        });
+        written.collect()
     }
 }
 
@@ -132,6 +170,8 @@ impl Tables {
         connection: &Connection,
         settings: &SqliteSettings,
         record: &Record,
+        seen: &mut Seen,
+        books: Option<&mut Books>,
     ) -> Result<&str, Trouble> {
         let name =
             settings.table.render(record).map_err(|failed| Trouble::Record(failed.reason))?;
@@ -151,9 +191,25 @@ impl Tables {
                 table.name
             )));
         }
-        table.put(connection, &row, &settings.key)?;
+        let kept = table.put(connection, &row, &settings.key, books.is_some())?;
+        if let (Some(books), Some(kept)) = (books, kept) {
+            let noted = books.note(connection, &table.name, &kept, record.path.as_deref());
+            noted.map_err(Trouble::World)?;
+        }
+        seen.note(&table.name, &row, &settings.key);
         Ok(&table.name)
     }
+}
+
+/// What vanishes when the transaction is committed.
+fn settled<'c>(
+    connection: &'c mut Connection,
+    books: &mut Books,
+    outcome: &Outcome,
+) -> Result<(Vanished, Transaction<'c>), rusqlite::Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let vanished = books.settle(&transaction, &outcome.failed)?;
+    Ok((vanished, transaction))
 }
 
 /// Makes sure that a row has its key.
@@ -175,40 +231,15 @@ fn add_key(row: &mut Row<'_>, record: &Record, key: &[String]) -> Result<(), Str
     Ok(())
 }
 
-/// Turns that the change to WAL waits for, when others hold the database.
-const WAL_TURNS: usize = 1000;
-
-fn connect(path: &std::path::Path) -> Result<Connection, rusqlite::Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(PATIENCE)?;
-    connection.set_prepared_statement_cache_capacity(128);
-    // The change to WAL does not wait for its turn by itself; an empty transaction does.
-    let mut turns = 0;
-    while let Err(error) = connection.pragma_update(None, "journal_mode", "wal") {
-        turns += 1;
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy) if turns < WAL_TURNS => {
-                connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
-            }
-            _ => return Err(error),
-        }
-    }
-    connection.pragma_update(None, "synchronous", "normal")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    Ok(connection)
-}
-
 fn schema_version(connection: &Connection) -> Result<i64, rusqlite::Error> {
     connection.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))
 }
 
 impl Sink for SqliteSink {
     fn survey(&self) -> String {
-        let SqliteSettings { to, table, key, .. } = &self.settings;
-        format!("{to}, table {}, key {}", table.text(), key.join(", "))
+        let SqliteSettings { to, table, key, sync, .. } = &self.settings;
+        let sync = if *sync { ", in sync with the input" } else { "" };
+        format!("{to}, table {}, key {}{sync}", table.text(), key.join(", "))
     }
 
     fn row(&self, record: &Record) -> Option<String> {
@@ -236,13 +267,14 @@ impl Sink for SqliteSink {
         result.map_err(|error| self.broke(&error))
     }
 
-    fn commit(&mut self, _: &[NodeReport]) -> Result<Vec<Written>, StageError> {
+    fn commit(&mut self, outcome: &Outcome) -> Result<Vec<Written>, StageError> {
+        let vanished = self.settle(outcome)?;
         self.connection = None;
-        Ok(self.written())
+        Ok(self.written(&vanished))
     }
 
     fn abort(&mut self) -> Vec<Written> {
         self.connection = None;
-        self.written()
+        self.written(&Vanished::default())
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use flow_engine::prelude::*;
 
+use super::books::Books;
 use super::file::{FileSink, Kind};
 use super::row::Columns;
 use super::sqlite::{SqliteSettings, SqliteSink};
@@ -19,9 +20,18 @@ use crate::settings::OneOrMany;
 /// leaves one row for each record. A record without its key is rejected, as is one that the
 /// database refuses (a constraint of a table that you made yourself); the others are stored.
 ///
-/// No run removes a row. When a later one reads less or finds less (fewer files, a stricter filter),
-/// the rows that only the earlier run found stay in the table; to have none of them, remove the
-/// table or the file before the run, or write to a file of another kind, which each run writes anew.
+/// When a later run reads less or finds less (fewer files, a stricter filter), the rows that only
+/// the earlier run found stay in the table. With **`sync: true`** they go: at the end of a run that
+/// is whole, each row is removed that earlier runs of this node wrote and this one did not, and the
+/// account says how many. The node is known by the name of the pipeline and its own; which rows it
+/// wrote stands in two tables of the database, `_flow_writers` and `_flow_rows`. Rows that it never
+/// wrote are not touched, nor those that another node with `sync` wrote too. Rows stay as long as a
+/// record of the same input (`_path`) fails anywhere in the run, since they may be of that record;
+/// the account counts them as well. A run in which nothing comes to be stored removes nothing and
+/// ends as broken, unless `allow_empty` is set.
+///
+/// Records of one run that have the same key take each other's place, and the last one stays. The
+/// account says how many did, as far as they meet one of the first 262,144 keys of the run.
 ///
 /// Columns have no declared type: a value is kept as it is, text `007` stays text. Numbers are
 /// INTEGER or REAL, true and false are 1 and 0, lists and objects are JSON text, and integers
@@ -33,7 +43,9 @@ use crate::settings::OneOrMany;
 /// `.NAME.part` and put there when the whole run has ended well; a run that is broken leaves the
 /// old file as it was. The columns of CSV are the fields of the first batch, unless `columns`
 /// lists them; a record with any other field is rejected. In a cell, a list or an object is JSON,
-/// null is nothing.
+/// null is nothing. A file holds what the last whole run made, so that it is in sync without
+/// asking. The rejects of a run that is not whole go to a file beside it, `NAME.partial.jsonl`,
+/// which the next whole run removes.
 ///
 /// ```yaml
 /// saved:
@@ -56,6 +68,16 @@ pub(crate) struct Store {
     key: Option<OneOrMany>,
     /// Only these fields, in this order; `_id`, `_path` and `_line` may be among them.
     columns: Option<Vec<String>>,
+    /// Remove the rows of earlier runs that a whole run does not make again. Needs a `key`.
+    #[serde(default)]
+    sync: bool,
+    /// Let `sync` remove all rows when nothing comes to be stored.
+    #[serde(default)]
+    allow_empty: bool,
+    /// Have each transaction wait until it is on the disk, so that it survives a loss of power.
+    /// Files always do.
+    #[serde(default)]
+    durable: bool,
     /// Fields that hold an object whose members become columns of their own. One whose name is
     /// taken gets the field's name before its own: `fields_name`.
     #[serde(default)]
@@ -122,19 +144,32 @@ impl Store {
                 BuildError::setting("table", message)
             })?,
         };
+        if self.sync && self.key.is_none() {
+            return Err(BuildError::setting("sync", "needs a `key`").help(
+                "Name the fields that make a row the same from run to run, as in `key: [kind, \
+                 name]`.",
+            ));
+        }
+        if self.allow_empty && !self.sync {
+            return Err(BuildError::setting("allow_empty", "says nothing without `sync: true`"));
+        }
         let key = self.key.map_or_else(|| vec!["_id".to_owned()], |key| key.0);
         if key.is_empty() {
             return Err(BuildError::setting("key", "names no field")
                 .help("Leave it out to have a row for each record."));
         }
+        let books = Books::new(build.pipeline, build.node, &key);
         let settings = SqliteSettings {
             path: build.path(path),
             to: format!("sqlite:{}", build.shown(path)),
             table,
             key,
             columns: Columns { only: self.columns, expand: self.expand },
+            sync: self.sync,
+            allow_empty: self.allow_empty,
+            durable: self.durable,
         };
-        Ok(Stage::Sink(Box::new(SqliteSink::new(settings))))
+        Ok(Stage::Sink(Box::new(SqliteSink::new(settings, books))))
     }
 }
 
@@ -166,3 +201,7 @@ mod tests;
 #[cfg(test)]
 #[path = "sqlite_tests.rs"]
 mod sqlite_tests;
+
+#[cfg(test)]
+#[path = "sync_tests.rs"]
+mod sync_tests;

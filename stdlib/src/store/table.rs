@@ -5,11 +5,15 @@ use std::fmt::Write as _;
 
 use rusqlite::{Connection, ErrorCode};
 
+use super::books::Kept;
 use super::cell::Cell;
 use super::row::Row;
 
 /// Columns that a table of SQLite can have.
 const MOST_COLUMNS: usize = 2000;
+
+/// How the names of tables begin that are not for records.
+const OURS: &str = "_flow_";
 
 /// Why a row was not written.
 pub(super) enum Trouble {
@@ -51,7 +55,9 @@ impl Table {
         if name.is_empty() {
             return Err(Trouble::Record("the name of the table is empty".to_owned()));
         }
-        if name.contains('\0') || name.to_ascii_lowercase().starts_with("sqlite_") {
+        let lower = name.to_ascii_lowercase();
+        let taken = ["sqlite_", OURS].iter().any(|start| lower.starts_with(start));
+        if name.contains('\0') || taken {
             let name = name.escape_debug();
             return Err(Trouble::Record(format!("a table cannot be called `{name}`")));
         }
@@ -67,24 +73,35 @@ impl Table {
         Ok(Self { name, columns, last: Vec::new(), insert: String::new() })
     }
 
-    /// Writes one row; one with the same key is changed instead.
+    /// Whether it is there, with these columns.
+    pub(super) fn has(&self, columns: &[String]) -> bool {
+        columns.iter().all(|column| self.columns.contains(column))
+    }
+
+    /// Writes one row; one with the same key is changed instead. Gives the key as it stands in the
+    /// table when it is wanted.
     pub(super) fn put(
         &mut self,
         connection: &Connection,
         row: &Row<'_>,
         key: &[String],
-    ) -> Result<(), Trouble> {
+        wanted: bool,
+    ) -> Result<Option<Kept>, Trouble> {
         let same = self.last.len() == row.len()
             && self.last.iter().zip(row).all(|(last, (name, _))| last == name);
         if !same {
             self.last.clear();
             self.fit(connection, row, key)?;
-            self.insert = upsert(&self.name, row, key);
+            self.insert = upsert(&self.name, row, key, wanted);
             self.last = row.iter().map(|(name, _)| name.clone().into_owned()).collect();
         }
         let mut statement = connection.prepare_cached(&self.insert)?;
-        statement.execute(rusqlite::params_from_iter(row.iter().map(|(_, value)| Cell(value))))?;
-        Ok(())
+        let cells = rusqlite::params_from_iter(row.iter().map(|(_, value)| Cell(value)));
+        if wanted {
+            return Ok(Some(statement.query_row(cells, |row| Kept::of(row, key.len()))?));
+        }
+        statement.execute(cells)?;
+        Ok(None)
     }
 
     /// Makes the table and its columns fit for a row.
@@ -148,7 +165,7 @@ impl Table {
     }
 }
 
-fn upsert(table: &str, row: &Row<'_>, key: &[String]) -> String {
+fn upsert(table: &str, row: &Row<'_>, key: &[String], wanted: bool) -> String {
     let names: Vec<&str> = row.iter().map(|(name, _)| &**name).collect();
     let marks = vec!["?"; names.len()].join(", ");
     let mut sql = format!(
@@ -166,9 +183,14 @@ fn upsert(table: &str, row: &Row<'_>, key: &[String]) -> String {
         .collect();
     // Into a string, which does not fail.
     let _ = match sets.as_slice() {
+        // What is not changed is not returned.
+        [] if wanted => write!(sql, "UPDATE SET {0} = {0}", quoted(&key[0])),
         [] => write!(sql, "NOTHING"),
         sets => write!(sql, "UPDATE SET {}", sets.join(", ")),
     };
+    if wanted {
+        let _ = write!(sql, " RETURNING {}", list(key));
+    }
     sql
 }
 
@@ -176,6 +198,6 @@ fn list<T: AsRef<str>>(names: &[T]) -> String {
     names.iter().map(|name| quoted(name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -24,7 +24,7 @@ pub(super) fn run(folder: &Path, settings: &Value, batches: &[Value]) -> Vec<Str
         let refused = sink.write(0, rows.into_iter().map(numbered).collect()).unwrap();
         reasons.extend(refused.into_iter().map(|(_, failure)| failure.reason));
     }
-    sink.commit(&[]).unwrap();
+    sink.commit(&Outcome::whole()).unwrap();
     reasons
 }
 
@@ -57,7 +57,7 @@ fn a_place_that_cannot_be_a_database_says_what_to_do() {
         fs::create_dir_all(folder.path().join("d.jsonl")).unwrap();
         let mut sink = sink(folder.path(), json!({"to": to}));
         let rows = vec![record(json!({"a": 1}))];
-        let error = sink.write(0, rows).and_then(|_| sink.commit(&[])).unwrap_err();
+        let error = sink.write(0, rows).and_then(|_| sink.commit(&Outcome::whole())).unwrap_err();
         assert!(seen_from(folder.path(), &error.message).contains(message), "{error}");
         assert!(error.help.as_deref().unwrap_or_default().contains(help), "{error:?}");
         sink.abort();
@@ -155,11 +155,11 @@ fn two_writers_of_one_file_are_told() {
     let message = seen_from(folder.path(), &error.message);
     assert_eq!(message, "`f.jsonl` is being written by another node or run");
     other.abort();
-    one.commit(&[]).unwrap();
+    one.commit(&Outcome::whole()).unwrap();
     let mut third = sink(folder.path(), json!({"to": "f.jsonl"}));
     fs::write(folder.path().join(".f.jsonl.part"), "left by a run that was killed").unwrap();
     third.write(0, vec![record(json!({"a": 1}))]).unwrap();
-    third.commit(&[]).unwrap();
+    third.commit(&Outcome::whole()).unwrap();
     assert_eq!(fs::read_to_string(folder.path().join("f.jsonl")).unwrap(), "{\"a\":1}\n");
 }
 

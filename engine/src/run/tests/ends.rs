@@ -139,7 +139,7 @@ async fn what_was_written_for_good_is_named_when_all_ends_at_once() {
     let report = run.finish().await;
     assert_eq!(kept.numbers().len(), 10);
     let to = "memory, at least".to_owned();
-    let written = Written { to, records: 10, verdict: None };
+    let written = Written::new(to, 10);
     assert_eq!((report.written, report.unwritten), (vec![written], vec![]));
 }
 

@@ -19,6 +19,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use serde_json::json;
 
 use super::Run;
+use crate::outcome::Outcome;
 use crate::plan::{Plan, PlanEdge, PlanNode, Resolved, joined_to};
 use crate::record::{Record, RecordId};
 use crate::report::{NodeReport, Report};
@@ -295,7 +296,7 @@ impl Sink for Keep {
         Ok(refused)
     }
 
-    fn commit(&mut self, _: &[NodeReport]) -> Result<Vec<Written>, StageError> {
+    fn commit(&mut self, _: &Outcome) -> Result<Vec<Written>, StageError> {
         self.kept.commits.fetch_add(1, Ordering::Relaxed);
         let records = self.kept.numbers().len() as u64;
         Ok(vec![Written::new("memory", records)])

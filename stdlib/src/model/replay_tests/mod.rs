@@ -75,6 +75,7 @@ async fn ask(server: &Server, exchange: &Exchange) -> (Result<Vec<String>, Failu
     let words = ["echo", "replayed-key"].map(str::to_owned).to_vec();
     let key = Declared { name: spanned("KEY"), from: SecretFrom::Command(words) };
     let build = Build {
+        pipeline: "test",
         node: "node",
         folder: Path::new("."),
         params: &json!({}),
