@@ -209,12 +209,14 @@ pub struct Waits {
     pub budget: Duration,
     /// Between two attempts.
     pub backoff: Duration,
+    /// For the answer to the same question, which another record asked just then.
+    pub answer: Duration,
 }
 
 impl Waits {
     /// All of them together.
     pub fn total(&self) -> Duration {
-        self.limit + self.patience + self.gate + self.budget + self.backoff
+        self.limit + self.patience + self.gate + self.budget + self.backoff + self.answer
     }
 }
 

@@ -226,6 +226,16 @@ impl CallContext {
         Self { record: Some(record.id), ..self.clone() }
     }
 
+    /// The answer to a question: that of an earlier attempt or run, that of another record that
+    /// asks the same just now, or that of `ask`, which is kept before it is given.
+    pub async fn once(
+        &self,
+        question: &str,
+        ask: impl Future<Output = Result<String, Failure>>,
+    ) -> Result<Arc<str>, Failure> {
+        self.answers.once(question, (&self.meter, self.record), ask).await
+    }
+
     /// The answer to a question that was asked before; otherwise it has to be asked now.
     pub fn answer(&self, question: &str) -> Result<Option<Arc<str>>, Failure> {
         self.answers.get(question, &self.meter, self.record)

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -223,6 +224,78 @@ fn what_is_reused_waits_for_no_limit() {
     assert_eq!((answer.code, &found["usage"]["reused"]), (0, &json!(20)), "{}", answer.err);
     assert_eq!(found["waits"]["limit"], json!({"secs": 0, "nanos": 0}));
     assert!(asked.lock().expect("the model").values().all(|times| *times == 1));
+}
+
+#[test]
+fn a_text_that_comes_twice_at_once_is_asked_about_once() {
+    let server = ModelServer::start(|nth, _| {
+        let busy = nth < 2;
+        let reply = Reply::content("{\"entities\": []}");
+        let reply = if busy { Reply::error(503, "busy") } else { reply };
+        (Duration::from_millis(30), reply)
+    });
+    let folder = folder(&rows(1..2).repeat(20));
+    let file = PIPELINE
+        .replace("from: rows, parallelism: 2", "from: rows, when: false, parallelism: 2")
+        .replace("timeout: 20s", "timeout: 20s, backoff: 1ms..5ms");
+    folder.file("calls.yaml", file);
+    let answer = folder.flow(&format!("run calls.yaml --report r.json --url {}", server.url()));
+    let report: Value = serde_json::from_str(&folder.read("r.json")).expect("a report");
+    let found = &report["nodes"][2];
+    assert_eq!((answer.code, server.calls(), &found["filtered"]), (0, 3, &json!(20)));
+    assert_eq!(found["usage"]["reused"], 19, "{}", answer.out);
+}
+
+#[test]
+fn what_the_model_of_a_later_step_has_answered_is_not_asked_again() {
+    let server = ModelServer::start(|_, body| {
+        let reply = match body["model"].as_str() {
+            Some("chat") => Reply::error(500, "no"),
+            _ => Reply::content("{\"entities\": []}"),
+        };
+        (Duration::ZERO, reply)
+    });
+    let folder = folder(&rows(1..9));
+    let larger = "  larger: {provider: openai, base_url: \"{{ params.url }}\", model: larger}\n";
+    let file = PIPELINE
+        .replace("from: rows, parallelism: 2", "from: rows, when: false, parallelism: 2")
+        .replace("timeout: 20s", "timeout: 20s, backoff: 1ms..5ms")
+        .replace("schemas:", &format!("{larger}schemas:"))
+        .replace("parallelism: 8,", "parallelism: 8, on_retry: [{model: larger}],");
+    folder.file("calls.yaml", file);
+    run(&folder, &server, "");
+    assert_eq!(server.calls(), 8);
+    let plan = format!("plan calls.yaml --format json --url {}", server.url());
+    let plan: Value = serde_json::from_str(&folder.flow(&plan).out).expect("a plan");
+    let need = &plan["prediction"]["nodes"][0]["need"];
+    assert_eq!((&need["calls"], &need["reused"]), (&json!(0), &json!(4)));
+    run(&folder, &server, "");
+    assert_eq!(server.calls(), 8, "nothing is asked in a second run");
+}
+
+#[test]
+fn only_the_windows_that_failed_are_asked_in_the_next_run() {
+    let (good, mood) = (Arc::new(AtomicBool::new(false)), Reply::content("{\"entities\": []}"));
+    let now = Arc::clone(&good);
+    let server = ModelServer::start(move |_, body| {
+        let asked = body["messages"].to_string().contains("word150 ");
+        let bad = asked && !now.load(Ordering::SeqCst);
+        (Duration::ZERO, if bad { Reply::error(400, "no") } else { mood.clone() })
+    });
+    let folder = Folder::new();
+    let text: Vec<String> = (0..300).map(|n| format!("word{n} is here.")).collect();
+    folder.file("rows.jsonl", json!({"n": 1, "text": text.join(" ")}).to_string());
+    let file = PIPELINE
+        .replace("from: rows, parallelism: 2", "from: rows, when: false, parallelism: 2")
+        .replace("schema: words,", "schema: words, window: 150, overlap: 0,");
+    folder.file("calls.yaml", file);
+    let first = run(&folder, &server, "");
+    let calls = server.calls();
+    assert!(first.out.contains("HTTP 400") && calls > 5, "{calls} {}", first.out);
+    good.store(true, Ordering::SeqCst);
+    let second = run(&folder, &server, "");
+    assert_eq!(server.calls(), calls + 1, "{}", second.out);
+    assert!(!second.out.contains("HTTP 400"), "{}", second.out);
 }
 
 #[test]

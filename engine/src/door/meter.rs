@@ -24,6 +24,8 @@ pub(crate) enum Cause {
     Budget,
     /// The time between two attempts.
     Backoff,
+    /// The answer to the same question, which somebody else asks just now.
+    Answer,
 }
 
 /// Counts what the calls of one node use.
@@ -41,7 +43,7 @@ pub struct UsageCount {
     lost_unpriced: AtomicU64,
     models: Mutex<BTreeMap<String, Usage>>,
     /// By cause, in microseconds.
-    waits: [AtomicU64; 5],
+    waits: [AtomicU64; 6],
     latency: Histogram,
 }
 
@@ -57,6 +59,7 @@ impl UsageCount {
             gate: get(Cause::Gate),
             budget: get(Cause::Budget),
             backoff: get(Cause::Backoff),
+            answer: get(Cause::Answer),
         }
     }
 

@@ -7,7 +7,7 @@ use flow_dsl::pipeline::Cache;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Key, Ledger, Spender};
-use crate::door::Meter;
+use crate::door::{Cause, Meter};
 use crate::record::RecordId;
 use crate::stage::{Failure, StageError};
 
@@ -66,16 +66,64 @@ impl Answers {
         if let Some(answer) = self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(Some(Arc::clone(answer)));
         }
-        let Some(kept) = self.kept.as_ref().filter(|kept| kept.cache.reads) else {
-            return self.none(about);
-        };
-        match kept.ledger.answer(key, kept.cache.age).map_err(|error| failure(&error))? {
+        match self.known(key)? {
             Some(answer) => {
                 meter.reused();
                 self.count(about, |counts| counts.reused += 1);
                 Ok(Some(answer))
             }
             None => self.none(about),
+        }
+    }
+
+    /// The answer to a question: the one that is known, that of somebody who asks the same just
+    /// now, or that of `ask`, which is then kept.
+    pub(crate) async fn once(
+        &self,
+        question: &str,
+        (meter, about): (&Meter, Option<RecordId>),
+        ask: impl Future<Output = Result<String, Failure>>,
+    ) -> Result<Arc<str>, Failure> {
+        if let Some(answer) = self.get(question, meter, about)? {
+            return Ok(answer);
+        }
+        let Some(kept) = self.kept.as_ref().filter(|kept| kept.cache.writes) else {
+            let answer = ask.await?;
+            self.keep(question, &answer).await?;
+            return Ok(Arc::from(answer));
+        };
+        let key = xxh3_128(question.as_bytes());
+        let (waiting, mut asks) = (meter.wait(Cause::Answer), false);
+        let asked = kept.ledger.asking.join(key);
+        let answer = asked.answer(async {
+            drop(waiting);
+            // Somebody may have been answered since.
+            if let Some(answer) = self.known(key)? {
+                return Ok::<_, Failure>(answer);
+            }
+            asks = true;
+            let answer = ask.await?;
+            self.keep(question, &answer).await?;
+            Ok(Arc::from(answer))
+        });
+        let answer = answer.await?;
+        if !asks {
+            meter.reused();
+            self.count(about, |counts| {
+                counts.asked -= 1;
+                counts.reused += 1;
+            });
+            let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.insert(key, Arc::clone(&answer));
+        }
+        Ok(answer)
+    }
+
+    /// The answer in the ledger, where it may be used.
+    fn known(&self, key: Key) -> Result<Option<Arc<str>>, Failure> {
+        match self.kept.as_ref().filter(|kept| kept.cache.reads) {
+            Some(kept) => kept.ledger.answer(key, kept.cache.age).map_err(|error| failure(&error)),
+            None => Ok(None),
         }
     }
 
@@ -103,9 +151,7 @@ impl Answers {
 
     /// Whether there is an answer to a question; without a word where the ledger cannot be read.
     pub fn has(&self, question: &str) -> bool {
-        let key = xxh3_128(question.as_bytes());
-        let reads = self.kept.as_ref().filter(|kept| kept.cache.reads);
-        reads.is_some_and(|kept| matches!(kept.ledger.answer(key, kept.cache.age), Ok(Some(_))))
+        matches!(self.known(xxh3_128(question.as_bytes())), Ok(Some(_)))
     }
 
     /// Keeps the answer to a question; returns when it is safe.

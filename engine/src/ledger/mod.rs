@@ -6,6 +6,7 @@
 //! process at any moment; for the loss of power see `docs/guarantees.md`.
 
 mod answers;
+mod asking;
 mod file;
 mod group;
 mod journal;
@@ -53,6 +54,8 @@ pub struct Ledger {
     answers: Group<Answered>,
     /// Answers that were used today and that the file does not know of yet.
     stale: Mutex<Vec<Key>>,
+    /// The questions that this run asks just now.
+    asking: asking::Asking,
     salvaged: Option<Salvaged>,
 }
 
@@ -111,7 +114,8 @@ impl Ledger {
         let reader = Mutex::new(reader);
         let writer = Arc::new(Mutex::new(writer));
         let (answers, stale) = (Group::new(Arc::clone(&writer)), Mutex::default());
-        Ok(Self { path, reader, writer, answers, stale, salvaged })
+        let asking = asking::Asking::default();
+        Ok(Self { path, reader, writer, answers, stale, asking, salvaged })
     }
 
     /// Whether there is one in a folder.

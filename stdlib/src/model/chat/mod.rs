@@ -177,10 +177,19 @@ impl Chat {
         })
     }
 
-    /// Who is asked in an attempt.
-    pub(crate) fn at(&self, context: &CallContext) -> &Self {
-        let step = context.step.and_then(|step| self.steps.get(step));
-        step.and_then(Option::as_ref).unwrap_or(self)
+    /// Who is asked in an attempt: whom its step names. In the first one it is the first who has
+    /// answered all of it before, be it in a step of an earlier run.
+    pub(crate) fn at(&self, step: Option<usize>, knows: impl Fn(&Self) -> bool) -> &Self {
+        match step {
+            Some(step) => self.steps.get(step).and_then(Option::as_ref).unwrap_or(self),
+            None if self.steps.iter().all(Option::is_none) => self,
+            None => self.all().find(|chat| knows(chat)).unwrap_or(self),
+        }
+    }
+
+    /// Whether a question was answered before.
+    pub(crate) fn knows(&self, ask: &Ask<'_>, known: &Answers) -> bool {
+        known.has(&self.question(&self.wire.body(&self.endpoint.model, ask)))
     }
 
     /// All that decides on answers besides what is asked.
@@ -222,7 +231,7 @@ impl Chat {
         answer: Share,
         known: &Answers,
     ) -> Estimate {
-        if known.has(&self.question(&self.wire.body(&self.endpoint.model, ask))) {
+        if self.knows(ask, known) {
             return Estimate { reused: 1, ..Estimate::default() };
         }
         let input_tokens = self.counter.question(ask, self.wire.sends_schema());
@@ -256,20 +265,24 @@ impl Chat {
     ) -> Result<String, Failure> {
         let body = self.wire.body(&self.endpoint.model, ask);
         let question = self.question(&body);
-        if let Some(answer) = context.answer(&question)? {
-            return Ok(answer.to_string());
-        }
-        let estimate = self.tokens(&question);
+        let answer = context.once(&question, self.reply(&body, self.tokens(&question), context));
+        Ok(answer.await?.to_string())
+    }
+
+    async fn reply(
+        &self,
+        body: &Value,
+        estimate: Tokens,
+        context: &CallContext,
+    ) -> Result<String, Failure> {
         let used = self.wire.used();
         let most_output = self.wire.most_answer();
-        let request =
-            Request { endpoint: &self.endpoint, body: &body, estimate, most_output, used };
+        let request = Request { endpoint: &self.endpoint, body, estimate, most_output, used };
         let answer = context.door.post_json(request, &context.meter).await?;
         let text = self.wire.reply(&answer)?;
         if text.trim().is_empty() {
             return Err(Failure::transient("the model's answer is empty"));
         }
-        context.answers.keep(&question, &text).await?;
         Ok(text)
     }
 

@@ -56,9 +56,11 @@ struct Opening<'a> {
 impl ByChat {
     async fn ask(&self, record: &Record, context: &CallContext) -> Result<Vec<Record>, Failure> {
         let text = self.input.text(record)?;
-        let origin = self.input.origin(record, self.chat.at(context).name())?;
         let openings = self.openings(record, &text)?;
-        let talks: Vec<_> = openings.iter().map(|one| self.talk(one, &text, context)).collect();
+        let chat = self.who(context.step, &openings, &text, &context.answers);
+        let origin = self.input.origin(record, chat.name())?;
+        let talks: Vec<_> =
+            openings.iter().map(|one| self.talk(chat, one, &text, context)).collect();
         // All are heard to the end: an answer that came is kept although another did not come.
         let heard: Vec<_> = stream::iter(talks).buffered(AT_ONCE).collect().await;
         let mut entities = Vec::with_capacity(heard.len());
@@ -86,17 +88,35 @@ impl ByChat {
         Ok(openings)
     }
 
+    /// Who is asked.
+    fn who(
+        &self,
+        step: Option<usize>,
+        openings: &[Opening<'_>],
+        text: &str,
+        known: &Answers,
+    ) -> &Chat {
+        let has = |chat: &Chat, opening: &Opening<'_>| {
+            let turns = [Turn::User(prompt::user(&text[opening.window.clone()]))];
+            let (system, schema) = (&*opening.system, &opening.part.answer);
+            chat.knows(&Ask { system, turns: &turns, schema }, known)
+        };
+        self.chat.at(step, |chat| openings.iter().all(|opening| has(chat, opening)))
+    }
+
     /// What a record is thought to need, when each answer is right at once. What was missed is
     /// asked for with the whole conversation so far.
     fn foresee(&self, record: &Record, known: &Answers) -> Result<Estimate, Failure> {
         let text = self.input.text(record)?;
         let mut sum = Estimate::default();
-        for opening in self.openings(record, &text)? {
+        let openings = self.openings(record, &text)?;
+        let chat = self.who(None, &openings, &text, known);
+        for opening in &openings {
             let window = &text[opening.window.clone()];
             let turns = [Turn::User(prompt::user(window))];
             let (system, schema) = (&*opening.system, &opening.part.answer);
             let ask = Ask { system, turns: &turns, schema };
-            let estimate = self.chat.estimate(&ask, window, ANSWER, known);
+            let estimate = chat.estimate(&ask, window, ANSWER, known);
             for _ in 0..=self.manners.gleaning {
                 sum += estimate;
             }
@@ -107,6 +127,7 @@ impl ByChat {
     /// The entities of a window, with their places in the whole text.
     async fn talk(
         &self,
+        chat: &Chat,
         opening: &Opening<'_>,
         text: &str,
         context: &CallContext,
@@ -114,7 +135,7 @@ impl ByChat {
         let window = &text[opening.window.clone()];
         let kinds: Vec<&Kind> = opening.part.schema.kinds.iter().collect();
         let talk = Talk {
-            chat: self.chat.at(context),
+            chat,
             context,
             manners: self.manners,
             kinds: &kinds,
