@@ -71,6 +71,7 @@ pub(crate) fn command() -> Command {
             show(),
             stages(),
             cache(),
+            restore(),
             doctor(),
             explain(),
             completions(),
@@ -155,6 +156,24 @@ fn cache() -> Command {
                     .help("What is left takes at most so much, as 500MB"),
             ),
             of("clear", "Take away everything"),
+        ])
+}
+
+fn restore() -> Command {
+    Command::new("restore")
+        .about("List the backups of a store, or put one back in its place")
+        .after_help("Examples:\n  flow restore out/records.db\n  flow restore out/records.db 3")
+        .args([
+            Arg::new("database")
+                .value_name("DATABASE")
+                .required(true)
+                .value_parser(value_parser!(std::path::PathBuf))
+                .value_hint(ValueHint::FilePath)
+                .help("The database that a `store` with `backup` writes to"),
+            Arg::new("backup")
+                .value_name("NUMBER")
+                .value_parser(value_parser!(u32))
+                .help("The backup to put in place; what stands there becomes one itself"),
         ])
 }
 

@@ -21,6 +21,7 @@ mod params;
 mod plan;
 mod progress;
 mod render;
+mod restore;
 mod run;
 mod scan;
 mod screen;
@@ -115,6 +116,7 @@ fn dispatch(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
 fn command(matches: &ArgMatches, files: Files, screen: &Screen) -> Result<Exit, Trouble> {
     match matches.subcommand() {
         Some(("run", matches)) => run::run(matches, &the_one(matches, files)?, screen),
+        Some(("restore", matches)) => restore::restore(matches),
         Some(("cache", matches)) => cache::cache(matches),
         Some(("check", matches)) => check::check(matches, files),
         Some(("plan", matches)) => plan::plan(matches, &the_one(matches, files)?),

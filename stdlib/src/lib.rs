@@ -11,6 +11,7 @@ mod store;
 mod text;
 
 use flow_engine::registry::{Registry, StageDef};
+pub use store::backup;
 
 macro_rules! declare_stages {
     ($($settings:path),* $(,)?) => {

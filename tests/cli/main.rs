@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test stops at the first thing that is off")]
 
 mod annotator;
+mod backup;
 mod check;
 mod doctor;
 mod embed;

@@ -1,11 +1,13 @@
 //! Stages that write records away.
 
+pub mod backup;
 mod books;
 mod cell;
 mod connect;
 mod file;
 mod replaced;
 mod row;
+mod shared;
 mod sqlite;
 mod store;
 mod table;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use flow_engine::prelude::*;
 use flow_engine::words::counted;
@@ -12,6 +13,7 @@ use super::books::{Books, Vanished};
 use super::connect::connect;
 use super::replaced::Seen;
 use super::row::{self, Columns, Row};
+use super::shared::Shared;
 use super::table::{Table, Trouble};
 use crate::part::folder_of;
 
@@ -34,6 +36,8 @@ pub(super) struct SqliteSettings {
     pub(super) allow_empty: bool,
     /// Whether each transaction waits for the disk.
     pub(super) durable: bool,
+    /// What it shares with other nodes that write to the database.
+    pub(super) shared: Arc<Shared>,
 }
 
 /// Writes records to a SQLite database.
@@ -91,7 +95,15 @@ impl SqliteSink {
             StageError::new(format!("the folder of `{to}` cannot be made: {error}"))
                 .help("Choose a folder that may be written to.")
         })?;
-        connect(path, self.settings.durable).map_err(|error| self.broke(&error))
+        let connection =
+            connect(path, self.settings.durable).map_err(|error| self.broke(&error))?;
+        self.settings.shared.before_first_write(path, &connection).map_err(|error| {
+            StageError::new(format!("no backup of `{to}` can be taken: {error}")).help(
+                "Nothing was written. Make room, or let its folder be written to; or leave \
+                 `backup` out.",
+            )
+        })?;
+        Ok(connection)
     }
 
     fn write_batch(
@@ -237,9 +249,10 @@ fn schema_version(connection: &Connection) -> Result<i64, rusqlite::Error> {
 
 impl Sink for SqliteSink {
     fn survey(&self) -> String {
-        let SqliteSettings { to, table, key, sync, .. } = &self.settings;
+        let SqliteSettings { to, table, key, sync, shared, .. } = &self.settings;
         let sync = if *sync { ", in sync with the input" } else { "" };
-        format!("{to}, table {}, key {}{sync}", table.text(), key.join(", "))
+        let backup = if shared.takes_backups() { ", after a backup" } else { "" };
+        format!("{to}, table {}, key {}{sync}{backup}", table.text(), key.join(", "))
     }
 
     fn row(&self, record: &Record) -> Option<String> {

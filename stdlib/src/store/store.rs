@@ -7,6 +7,7 @@ use flow_engine::prelude::*;
 use super::books::Books;
 use super::file::{FileSink, Kind};
 use super::row::Columns;
+use super::shared::Shared;
 use super::sqlite::{SqliteSettings, SqliteSink};
 use crate::settings::OneOrMany;
 
@@ -32,6 +33,10 @@ use crate::settings::OneOrMany;
 ///
 /// Records of one run that have the same key take each other's place, and the last one stays. The
 /// account says how many did, as far as they meet one of the first 262,144 keys of the run.
+///
+/// With **`backup: 5`** the database is copied before the first write of a run, however many nodes
+/// write to it, to `NAME.backups/0001.db` and so on, and the newest five are kept. A run whose
+/// backup fails writes nothing. `flow restore NAME` lists them and puts one back.
 ///
 /// Columns have no declared type: a value is kept as it is, text `007` stays text. Numbers are
 /// INTEGER or REAL, true and false are 1 and 0, lists and objects are JSON text, and integers
@@ -78,6 +83,10 @@ pub(crate) struct Store {
     /// Files always do.
     #[serde(default)]
     durable: bool,
+    /// Take a backup of the database before the first write of a run, and keep so many of the
+    /// newest.
+    #[schemars(range(min = 1))]
+    backup: Option<usize>,
     /// Fields that hold an object whose members become columns of their own. One whose name is
     /// taken gets the field's name before its own: `fields_name`.
     #[serde(default)]
@@ -95,7 +104,12 @@ impl Config for Store {
             return self.sqlite(&path, build);
         }
         let kind = kind(&self.to)?;
-        for (setting, given) in [("table", self.table.is_some()), ("key", self.key.is_some())] {
+        let given = [
+            ("table", self.table.is_some()),
+            ("key", self.key.is_some()),
+            ("backup", self.backup.is_some()),
+        ];
+        for (setting, given) in given {
             if given {
                 let message = format!("`{}` is a file, which has no {setting}", self.to);
                 return Err(BuildError::setting(setting, message).help(
@@ -168,6 +182,7 @@ impl Store {
             sync: self.sync,
             allow_empty: self.allow_empty,
             durable: self.durable,
+            shared: Shared::of(&build.path(path), self.backup.unwrap_or_default()),
         };
         Ok(Stage::Sink(Box::new(SqliteSink::new(settings, books))))
     }
