@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flow_dsl::check::{ParamDecl, declared_params};
+use flow_dsl::check::{ParamDecl, check_parts, declared_params};
 use flow_dsl::parse::decode;
+use flow_dsl::pipeline::Parts;
 use flow_dsl::tree::{Node, Value};
 use flow_dsl::{Ast, Diagnostic, Inputs, Pipeline, Severity, SourceFile, Span};
 use flow_engine::plan::Plan;
@@ -26,6 +27,8 @@ pub(crate) struct Loaded {
 pub(crate) struct Checked {
     /// There when the file has no error.
     pub(crate) pipeline: Option<Pipeline>,
+    /// What there is of it even so.
+    parts: Option<Parts>,
     /// In the order of the file.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -78,24 +81,28 @@ impl Loaded {
 
     /// Checks it.
     pub(crate) fn check(&self, inputs: &Inputs) -> Checked {
-        let (pipeline, found) = flow_dsl::check(&self.ast, &REGISTRY.catalog(), inputs);
+        let (parts, found) = check_parts(&self.ast, &REGISTRY.catalog(), inputs);
         let mut diagnostics = self.diagnostics.clone();
         diagnostics.extend(found);
-        let pipeline = pipeline.filter(|_| Count::of(&diagnostics).errors == 0);
-        Checked { pipeline, diagnostics }
+        let whole = Count::of(&diagnostics).errors == 0 && self.ast.sound;
+        let pipeline = parts.as_ref().filter(|_| whole).map(|parts| parts.pipeline.clone());
+        Checked { pipeline, parts, diagnostics }
     }
 
     /// Checks it as far as a plan would: also what only shows when stages are built.
     pub(crate) fn judge(&self, inputs: &Inputs) -> Checked {
         let mut checked = self.check(inputs);
-        if let Some(pipeline) = &checked.pipeline {
-            let found = flow_engine::plan::judge(pipeline, &REGISTRY, &file::folder(&self.path));
+        if let Some(parts) = &checked.parts {
+            let found = flow_engine::plan::judge(parts, &REGISTRY, &file::folder(&self.path));
             checked.diagnostics.extend(found);
             // The pipeline file first, in its order, then the files that it names; nodes that name
             // the same one find the same in it.
             checked.diagnostics.sort_by_cached_key(|found| {
                 let elsewhere = !Arc::ptr_eq(&found.source, &self.ast.source);
-                (elsewhere.then(|| found.source.name.clone()), found.label.span)
+                let line = found.source.line_column(found.label.span.start).0;
+                // What makes a line unreadable comes before what that leads to.
+                let text = !found.code.name().starts_with("F01");
+                (elsewhere.then(|| found.source.name.clone()), line, text, found.label.span)
             });
             checked.diagnostics.dedup();
             checked.pipeline =
@@ -106,9 +113,11 @@ impl Loaded {
 
     /// Checks it and prints what is wrong; gives the pipeline when nothing is.
     pub(crate) fn pipeline(&self, inputs: &Inputs) -> Result<Pipeline, Exit> {
-        let Checked { pipeline, diagnostics } = self.check(inputs);
-        complain(&diagnostics);
-        if pipeline.is_none() && Count::of(&diagnostics).errors == 0 {
+        let Checked { pipeline, diagnostics, .. } = self.check(inputs);
+        let wrong = Count::of(&diagnostics).errors;
+        // A file with mistakes is told of all of them, also those that a plan would find.
+        complain(&if pipeline.is_some() { diagnostics } else { self.judge(inputs).diagnostics });
+        if pipeline.is_none() && wrong == 0 {
             // The checker owes a mistake for every file that it refuses.
             terminal::err(&format!("error: `{}` is not a pipeline\n", self.name()));
         }

@@ -32,6 +32,17 @@ pub struct Pipeline {
     pub nodes: Vec<PipelineNode>,
 }
 
+/// What there is of a pipeline, right or wrong: what stages can judge although the file has
+/// mistakes.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The nodes whose stage is known, and all else that could be read. What is wrong in settings
+    /// is [`Value::Bad`](crate::tree::Value::Bad); edges mean nothing.
+    pub pipeline: Pipeline,
+    /// Models that are declared, but with mistakes.
+    pub broken_models: Vec<String>,
+}
+
 /// One use of a stage.
 #[derive(Debug, Clone)]
 pub struct PipelineNode {

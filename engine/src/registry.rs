@@ -38,6 +38,13 @@ pub trait Config: DeserializeOwned + JsonSchema + Sized + 'static {
         Fields::Unknown
     }
 
+    /// What is wrong with settings that can be judged one by one, of a node that cannot be built
+    /// because of others; those are not in `settings`.
+    fn weigh(settings: &Value, build: &Build<'_>) -> Vec<BuildError> {
+        let _ = (settings, build);
+        Vec::new()
+    }
+
     /// Makes the stage. Reads files that settings name through `build`; touches nothing else.
     fn build(self, build: &Build<'_>) -> Result<Stage, BuildError>;
 }
@@ -144,12 +151,20 @@ pub struct StageDef {
     pub spec: fn() -> StageSpec,
     /// Makes it.
     pub build: fn(Value, &Build<'_>) -> Result<Stage, BuildError>,
+    /// Judges its settings one by one.
+    pub weigh: fn(&Value, &Build<'_>) -> Vec<BuildError>,
 }
 
 impl StageDef {
     /// The entry of a stage.
     pub const fn of<C: Config>() -> Self {
-        Self { name: C::NAME, version: C::VERSION, spec: spec::<C>, build: build::<C> }
+        Self {
+            name: C::NAME,
+            version: C::VERSION,
+            spec: spec::<C>,
+            build: build::<C>,
+            weigh: C::weigh,
+        }
     }
 }
 

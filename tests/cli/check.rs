@@ -67,6 +67,35 @@ fn what_only_a_stage_can_judge_is_found_without_a_plan() {
 }
 
 #[test]
+fn no_mistake_hides_another() {
+    let folder = Folder::small();
+    let wrong = "
+flow: wrong
+models: {m: {provider: rules}, h: {provider: opnai}}
+stages:
+  rows: {uses: read, with: {path: data/*.jsonl, delimiter: abc, formt: csv}}
+  one: {uses: filter, from: rows, when: \"x ==\", with: {where: id = 1 and}}
+  two: {uses: filter, from: one, with: {where: nosuchfn(id)}}
+  three: {uses: set, from: two, with: {fields: {a: \"{{ id | nosuchfilter }}\"}}}
+  four: {uses: extract, from: three, with: {model: analyst, schema: kinds.yaml}}
+  five: {uses: extract, from: three, with: {model: h, schema: gone.yaml}}
+  six: {uses: extract, from: three, on_retry: [{model: h}], with: {model: m, schema: kinds.yaml}}
+  a: {uses: store, from: [four, five, six], with: {to: out.parquet}}
+  b: {uses: store, from: [four, five, six], with: {to: out.db, tabel: x}}
+  c: {uses: stoer, from: [four, five, six], with: {to: out.parquet}}
+  d: {uses: store, from: four.failed, with: {to: out.csv}}
+  e: {uses: store, from: five.failed, with: {to: ./out.csv}}
+";
+    folder.file("wrong.yaml", wrong);
+    folder.file("kinds.yaml", "kinds:\n  pain: {cues: ['(', word], patterns: ['(']}\n");
+    let answer = folder.flow("check wrong.yaml --format short");
+    assert_eq!((answer.code, answer.out.as_str()), (2, ""), "{}", answer.err);
+    insta::assert_snapshot!("no_mistake_hides_another", answer.err);
+    let plan = folder.flow("plan wrong.yaml").err;
+    assert_eq!(plan.matches("error[").count(), answer.err.lines().count(), "{plan}");
+}
+
+#[test]
 fn an_input_that_is_not_there_is_only_a_warning() {
     let folder = Folder::new();
     folder.file("small.yaml", SMALL);

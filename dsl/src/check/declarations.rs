@@ -3,13 +3,14 @@
 use super::hints::key_place;
 use super::{Checker, Declared};
 use crate::code::Code;
-use crate::pipeline::{Limit, Model, Pipeline, Secret, SecretFrom};
+use crate::pipeline::{Limit, Model, Parts, Pipeline, Secret, SecretFrom};
 use crate::suggest::closest;
 use crate::tree::{Entry, Node, Value};
 
 impl Checker<'_> {
-    /// Reads everything. There is a pipeline whenever its parts could be read at all.
-    pub(super) fn pipeline(&mut self, root: &Node) -> Option<Pipeline> {
+    /// Reads everything. There is nothing to judge where names may be declared that could not be
+    /// read.
+    pub(super) fn parts(&mut self, root: &Node) -> Option<Parts> {
         self.top_keys(root);
         self.names.secrets = Declared::of(root.get("secrets"));
         self.names.limits = Declared::of(root.get("limits"));
@@ -20,16 +21,17 @@ impl Checker<'_> {
         let secrets = self.secrets(root);
         let limits = self.limits(root);
         let budget = self.budget(root);
-        let models = self.models(root);
+        let (models, broken_models) = self.models(root);
         let provider = |model: &Model| (model.name.value.clone(), model.provider.value.clone());
         self.names.providers = models.iter().map(provider).collect();
         let schemas = self.named(root, "schemas");
         let schemas =
             schemas.into_iter().map(|entry| (key_place(entry), entry.value.clone())).collect();
         let nodes = self.nodes(root);
-        Some(Pipeline {
+        let lost = self.names.models.unreadable || self.names.schemas.unreadable;
+        let pipeline = Pipeline {
             source: std::sync::Arc::clone(self.file),
-            name: name?,
+            name: name.unwrap_or_default(),
             title,
             params: self.params.values.clone().into_iter().collect(),
             secrets,
@@ -37,8 +39,9 @@ impl Checker<'_> {
             budget,
             models,
             schemas,
-            nodes: nodes?,
-        })
+            nodes,
+        };
+        (!lost).then_some(Parts { pipeline, broken_models })
     }
 
     fn flow_name(&mut self, root: &Node) -> Option<String> {

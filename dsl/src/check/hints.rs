@@ -95,9 +95,11 @@ impl Checker<'_> {
             "on_retry" => hints.on_retry = self.on_retry(node).map(|v| Spanned::new(v, span)),
             "when" => {
                 let text = self.text(&condition(node), &what);
+                let before = self.found.len();
                 if let Some(text) = &text {
                     self.expression(node, text);
                 }
+                let text = text.filter(|_| self.found.len() == before);
                 hints.when = text.map(|v| Spanned::new(v, span));
             }
             "tags" => hints.tags = self.tags(node),

@@ -33,7 +33,7 @@ pub use params::{ParamDecl, ParamType, declared_params};
 use crate::catalog::Catalog;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Parts, Pipeline};
 use crate::source::{SourceFile, Span};
 use crate::tree::{Ast, Node, Value};
 use jinja::Jinja;
@@ -55,6 +55,17 @@ pub struct Inputs {
 
 /// Checks a file. The pipeline is there when neither reading nor checking found an error.
 pub fn check(ast: &Ast, catalog: &Catalog, inputs: &Inputs) -> (Option<Pipeline>, Vec<Diagnostic>) {
+    let (parts, found) = check_parts(ast, catalog, inputs);
+    let errors = found.iter().any(|found| found.severity == Severity::Error);
+    (parts.map(|parts| parts.pipeline).filter(|_| !errors && ast.sound), found)
+}
+
+/// Checks a file, and gives what there is of it even when it has mistakes.
+pub fn check_parts(
+    ast: &Ast,
+    catalog: &Catalog,
+    inputs: &Inputs,
+) -> (Option<Parts>, Vec<Diagnostic>) {
     let mut checker = Checker {
         file: &ast.source,
         catalog,
@@ -63,21 +74,21 @@ pub fn check(ast: &Ast, catalog: &Catalog, inputs: &Inputs) -> (Option<Pipeline>
         jinja: Jinja::default(),
         names: Names::default(),
         field_uses: Vec::new(),
+        mistaken: Vec::new(),
     };
     if !matches!(ast.root.value, Value::Map(_)) {
         return (None, Vec::new());
     }
     let root = checker.overridden(&ast.root, inputs);
     checker.read_params(&root, inputs);
-    let pipeline = checker.pipeline(&root);
+    let parts = checker.parts(&root);
     let mut found = checker.found;
     // The pipeline file first, in its order, then what came from the command line.
     found.sort_by_key(|found| (!Arc::ptr_eq(&found.source, &ast.source), found.label.span));
     found.dedup_by(|a, b| {
         a.code == b.code && a.label.span == b.label.span && a.message == b.message
     });
-    let errors = found.iter().any(|found| found.severity == Severity::Error);
-    (pipeline.filter(|_| !errors && ast.sound), found)
+    (parts, found)
 }
 
 /// What the parts of the check share.
@@ -90,6 +101,8 @@ struct Checker<'a> {
     names: Names,
     /// Names of fields in templates and expressions of the node that is being read.
     field_uses: Vec<template::FieldUse>,
+    /// Settings of that node that are wrong, missing, or none.
+    mistaken: Vec<String>,
 }
 
 impl Checker<'_> {

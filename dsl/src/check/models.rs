@@ -13,9 +13,18 @@ use crate::tree::{Entry, Node, Value};
 const LATER: &[&str] = &["azure", "bedrock", "local", "minilm"];
 
 impl Checker<'_> {
-    pub(super) fn models(&mut self, root: &Node) -> Vec<Model> {
-        let entries = self.named(root, "models");
-        entries.into_iter().filter_map(|entry| self.model(entry)).collect()
+    /// The models, and the names of those that are not as they should be.
+    pub(super) fn models(&mut self, root: &Node) -> (Vec<Model>, Vec<String>) {
+        let (mut models, mut broken) = (Vec::new(), Vec::new());
+        for entry in self.named(root, "models") {
+            let before = self.found.len();
+            let model = self.model(entry);
+            if model.is_none() || self.found.len() > before {
+                broken.push(entry.key.value.clone());
+            }
+            models.extend(model);
+        }
+        (models, broken)
     }
 
     fn model(&mut self, entry: &Entry) -> Option<Model> {

@@ -18,6 +18,8 @@ pub(super) struct Draft<'c, 'n> {
     pub(super) spec: Option<&'c StageSpec>,
     pub(super) hints: Hints,
     pub(super) settings: Node,
+    /// Settings that are wrong, missing, or none.
+    pub(super) mistaken: Vec<String>,
     /// Fields that it reads of its records.
     pub(super) field_uses: Vec<FieldUse>,
     pub(super) wires: Vec<Wire>,
@@ -37,8 +39,8 @@ impl Draft<'_, '_> {
 }
 
 impl<'a> Checker<'a> {
-    /// All nodes; none when one of them could not be read.
-    pub(super) fn nodes(&mut self, root: &Node) -> Option<Vec<PipelineNode>> {
+    /// The nodes of known stages.
+    pub(super) fn nodes(&mut self, root: &Node) -> Vec<PipelineNode> {
         let defaults = self.defaults(root);
         let default_uses = std::mem::take(&mut self.field_uses);
         let section = root.get("stages");
@@ -57,7 +59,7 @@ impl<'a> Checker<'a> {
         self.wire(&mut drafts);
         self.loops(&drafts);
         self.fields(&drafts);
-        drafts.into_iter().map(finished).collect()
+        drafts.into_iter().filter_map(finished).collect()
     }
 
     fn no_nodes(&mut self, root: &Node) {
@@ -77,6 +79,7 @@ impl<'a> Checker<'a> {
             spec: None,
             hints: Hints::default(),
             settings: Node::new(Value::Map(Vec::new()), node.span),
+            mistaken: Vec::new(),
             field_uses: Vec::new(),
             wires: Vec::new(),
             wired: false,
@@ -113,6 +116,7 @@ impl<'a> Checker<'a> {
         }
         self.unfillable(entry, &draft.hints);
         draft.field_uses = std::mem::take(&mut self.field_uses);
+        draft.mistaken = std::mem::take(&mut self.mistaken);
         draft
     }
 
@@ -213,8 +217,17 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// The node of the pipeline.
+/// The node of the pipeline, with what is wrong in its settings made unreadable.
 fn finished(draft: Draft<'_, '_>) -> Option<PipelineNode> {
+    draft.spec?;
+    let mut settings = draft.settings;
+    if let Value::Map(entries) = &mut settings.value {
+        for name in draft.mistaken {
+            entries.retain(|entry| entry.key.value != name);
+            let key = Spanned::new(name, settings.span);
+            entries.push(Entry { key, value: Node::new(Value::Bad, settings.span) });
+        }
+    }
     let inputs = draft.wires.into_iter().map(|wire| Input {
         port: wire.port,
         from: wire.from,
@@ -226,6 +239,6 @@ fn finished(draft: Draft<'_, '_>) -> Option<PipelineNode> {
         uses: draft.uses?,
         inputs: inputs.collect(),
         hints: draft.hints,
-        settings: draft.settings,
+        settings,
     })
 }

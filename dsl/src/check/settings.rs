@@ -71,12 +71,16 @@ impl Checker<'_> {
                 continue;
             }
             let known = schema.property(&entry.key.value);
+            let before = self.found.len();
             if let Some(schema) = known.or_else(|| schema.additional()) {
                 let what = format!("`{}`", entry.key.value);
                 entry.value = self.walk(&entry.value, schema, &what, entry.key.span);
             } else {
                 let found = self.unknown_setting(entry, schema, owner);
                 self.push(found);
+            }
+            if owner.is_stage && self.found.len() > before {
+                self.mistaken.push(entry.key.value.clone());
             }
         }
         self.missing(node, schema, owner);
@@ -98,6 +102,9 @@ impl Checker<'_> {
             let there = entries.iter().any(|entry| entry.key.value == key);
             if there || meant.contains(&key) {
                 continue;
+            }
+            if owner.is_stage {
+                self.mistaken.push(key.to_owned());
             }
             let message = format!("{} needs the setting `{key}`", owner.what);
             let found = self.at(node, owner.named, Code::F0204, message);

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use flow_dsl::pipeline::{
-    Budget, Cache, Limit, MaxFailures, OnError, Order, Output, PipelineNode, RetryStep,
+    Budget, Cache, Limit, MaxFailures, OnError, Order, Output, Parts, PipelineNode, RetryStep,
     RetryTimeout,
 };
 use flow_dsl::{Code, Diagnostic, Pipeline, Severity};
@@ -267,17 +267,20 @@ pub fn plan(
     })
 }
 
-/// The mistakes that [`plan`] would find, for a file that is not run here and now: no secret is
-/// looked for, nodes that wait for the value of a param are passed over, and an input that is not
-/// there is only a warning.
-pub fn judge(pipeline: &Pipeline, registry: &Registry, folder: &Path) -> Vec<Diagnostic> {
-    let waiting: Vec<&str> = pipeline
-        .models
-        .iter()
-        .filter(|model| settings::waits(&model.settings, &[]))
-        .map(|model| model.name.value.as_str())
-        .collect();
-    let ready = |node: &PipelineNode| !settings::waits(&node.settings, &waiting);
+/// The mistakes that [`plan`] would find, for a file that is not run here and now, or has other
+/// mistakes: no secret is looked for, of nodes that wait for the value of a param or have a mistake
+/// only single settings are looked at, and an input that is not there is only a warning.
+pub fn judge(parts: &Parts, registry: &Registry, folder: &Path) -> Vec<Diagnostic> {
+    let Parts { pipeline, broken_models } = parts;
+    let waiting = pipeline.models.iter().filter(|model| settings::waits(&model.settings, &[]));
+    let waiting = waiting.map(|model| &model.name.value).chain(broken_models);
+    let waiting: Vec<&str> = waiting.map(String::as_str).collect();
+    let ready = |node: &PipelineNode| {
+        let steps = node.hints.on_retry.iter().flat_map(|steps| &steps.value);
+        let mut models = steps.filter_map(|step| step.model.as_ref());
+        !models.any(|model| waiting.contains(&model.value.as_str()))
+            && !settings::waits(&node.settings, &waiting)
+    };
     let (_, mut found) = plan_nodes(pipeline, registry, folder, &Secrets::default(), ready);
     for missing in found.iter_mut().filter(|found| found.code == Code::F0502) {
         missing.severity = Severity::Warning;
@@ -311,8 +314,17 @@ fn plan_nodes(
             secrets,
             on_retry: node.hints.on_retry.as_ref().map_or(&[], |steps| &steps.value),
         };
-        let node = ready(node).then(|| plan_node(pipeline, node, registry, &build));
-        planned.push(node.and_then(|node| node.map_err(|more| diagnostics.extend(more)).ok()));
+        let result =
+            if ready(node) { plan_node(pipeline, node, registry, &build) } else { Err(Vec::new()) };
+        let weighed = |mut found: Vec<Diagnostic>| {
+            for more in settings::weighed(pipeline, node, registry, &build) {
+                if !found.contains(&more) {
+                    found.push(more);
+                }
+            }
+            diagnostics.extend(found);
+        };
+        planned.push(result.map_err(weighed).ok());
     }
     let built = pipeline.nodes.iter().zip(&planned);
     let built = built.filter_map(|(node, planned)| Some((node, planned.as_ref()?)));

@@ -7,7 +7,7 @@ use flow_dsl::tree::{Node, Value};
 use flow_dsl::{Code, Diagnostic, Pipeline, SourceFile, Span};
 
 use crate::door::UnsetSecret;
-use crate::registry::BuildError;
+use crate::registry::{Build, BuildError, Registry};
 
 /// The place of a setting, `fields.name` for a part of one, and the text that it stands in (the
 /// file, or `--set`); of the stage's name when neither has it.
@@ -64,6 +64,20 @@ pub(super) fn refused(
             vec![diagnostic]
         }
     }
+}
+
+/// What can be said against single settings of a node that cannot be built.
+pub(super) fn weighed(
+    pipeline: &Pipeline,
+    node: &PipelineNode,
+    registry: &Registry,
+    build: &Build<'_>,
+) -> Vec<Diagnostic> {
+    let Some(def) = registry.stage(&node.uses.value) else { return Vec::new() };
+    let readable = node.settings.entries().iter().filter(|entry| !waits(&entry.value, &[]));
+    let settings = readable.map(|entry| (entry.key.value.clone(), entry.value.to_json()));
+    let errors = (def.weigh)(&serde_json::Value::Object(settings.collect()), build);
+    errors.into_iter().flat_map(|error| refused(pipeline, node, error)).collect()
 }
 
 /// A secret that this run needs and that is not set.

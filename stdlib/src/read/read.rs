@@ -174,6 +174,11 @@ impl Config for Read {
         if text { Fields::Exactly(vec!["text".to_owned()]) } else { Fields::Unknown }
     }
 
+    fn weigh(settings: &Value, _: &Build<'_>) -> Vec<BuildError> {
+        let given = settings.get("delimiter").and_then(Value::as_str);
+        given.and_then(|given| delimiter(given).err()).into_iter().collect()
+    }
+
     fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
         if self.path.0.is_empty() {
             return Err(BuildError::setting("path", "names no file")

@@ -97,6 +97,12 @@ impl Config for Store {
     const NAME: &'static str = "store";
     const SHAPE: Shape = Shape::Sink;
 
+    fn weigh(settings: &Value, _: &Build<'_>) -> Vec<BuildError> {
+        let to = settings.get("to").and_then(Value::as_str);
+        let file = to.filter(|to| !to.starts_with("sqlite:"));
+        file.and_then(|file| kind(file).err()).into_iter().collect()
+    }
+
     fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
         self.check_columns()?;
         if let Some(path) = self.to.strip_prefix("sqlite:") {

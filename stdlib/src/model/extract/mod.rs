@@ -180,6 +180,11 @@ impl Config for Extract {
         Fields::Exactly(fields)
     }
 
+    fn weigh(settings: &Value, build: &Build<'_>) -> Vec<BuildError> {
+        let name = settings.get("schema").and_then(Value::as_str);
+        name.and_then(|name| schema::load(build, "schema", name).err()).into_iter().collect()
+    }
+
     fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
         if let Some(name) = self.carry.taken(&FIELDS) {
             let message = format!("every entity has a field `{name}` already");
