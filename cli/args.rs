@@ -107,6 +107,12 @@ fn run() -> Command {
             switch("keep-rejects", "Reject what was rejected before, without trying it again")
                 .conflicts_with("only-failed"),
             switch("only-failed", "Try only what was rejected before; what is new is left"),
+            Arg::new("grace")
+                .long("grace")
+                .value_name("TIME")
+                .default_value("30s")
+                .value_parser(time)
+                .help("How long SIGTERM lets calls in flight go on before the run stops at once"),
             switch("json", "Print the whole report as JSON instead of the account"),
             Arg::new("otlp")
                 .long("otlp")
@@ -175,6 +181,11 @@ fn restore() -> Command {
                 .value_parser(value_parser!(u32))
                 .help("The backup to put in place; what stands there becomes one itself"),
         ])
+}
+
+/// A time.
+fn time(text: &str) -> Result<std::time::Duration, String> {
+    flow_dsl::scalar::duration(text).ok_or_else(|| "write a time with its unit, as 30s".to_owned())
 }
 
 /// A number of bytes.

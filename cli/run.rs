@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::ArgMatches;
 use flow_dsl::Inputs;
@@ -10,14 +11,15 @@ use flow_engine::ledger::{Beginning, Journal};
 use flow_engine::plan::Plan;
 use flow_engine::report::Report;
 use flow_engine::run::{Around, Only, Run, Tries};
+use tokio::time::{Instant, sleep_until};
 
 use crate::exit::{Exit, Trouble};
 use crate::graph::{self, Drawing};
 use crate::load::{self, Loaded};
 use crate::progress::Display;
 use crate::screen::Screen;
-use crate::signals::Signals;
-use crate::{account, draw, foresee, params, plan, state, terminal};
+use crate::signals::{Signals, Wish};
+use crate::{account, draw, foresee, number, params, plan, state, terminal};
 
 /// Bytes that a ledger may have; what was used longest ago goes first.
 const MOST: u64 = 4 << 30;
@@ -46,9 +48,10 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
         return Ok(Exit::Wrong);
     }
     let word = matches.get_one::<String>("progress").map_or("auto", String::as_str);
+    let grace = matches.get_one::<Duration>("grace").copied().unwrap_or_default();
     let around = around(matches, file, &inputs, &plan)?;
     let runtime = runtime()?;
-    let report = runtime.block_on(drive(plan, around, word, screen));
+    let report = runtime.block_on(drive(plan, around, (word, grace), screen));
     // A thread that is stuck in a blocking call must not hold back the account.
     runtime.shutdown_background();
     let report = report?;
@@ -166,11 +169,18 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Trouble> {
 /// What happened while the run went on.
 enum Event {
     Ended(Box<Report>),
-    Asked,
+    Asked(Wish),
+    /// Whoever asked waits no longer.
+    Late,
     Tick,
 }
 
-async fn drive(plan: Plan, around: Around, word: &str, screen: &Screen) -> Result<Report, Trouble> {
+async fn drive(
+    plan: Plan,
+    around: Around,
+    (word, grace): (&str, Duration),
+    screen: &Screen,
+) -> Result<Report, Trouble> {
     let mut display = Display::new(word, screen);
     let mut signals = Signals::new()?;
     let run = Run::start_among(plan, &around);
@@ -179,11 +189,13 @@ async fn drive(plan: Plan, around: Around, word: &str, screen: &Screen) -> Resul
     let mut ticks = tokio::time::interval(display.period());
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut asked = 0;
+    let mut late: Option<Instant> = None;
     loop {
         let event = tokio::select! {
             biased;
             report = &mut end => Event::Ended(Box::new(report)),
-            () = signals.next() => Event::Asked,
+            wish = signals.next() => Event::Asked(wish),
+            () = sleep_until(late.unwrap_or_else(Instant::now)), if late.is_some() => Event::Late,
             _ = ticks.tick() => Event::Tick,
         };
         match event {
@@ -195,9 +207,21 @@ async fn drive(plan: Plan, around: Around, word: &str, screen: &Screen) -> Resul
                 return Ok(*report);
             }
             Event::Tick => display.update(&watch.progress()),
-            Event::Asked => {
+            Event::Late => {
+                late = None;
+                asked += 1;
+                watch.stop();
+                screen.beside("the time of grace is over; stopping at once\n");
+            }
+            Event::Asked(wish) => {
                 asked += 1;
                 watch.cancel();
+                if (asked, wish) == (1, Wish::Program) {
+                    let seconds = number::duration(grace);
+                    screen.beside(&format!("finishing what is in flight, for at most {seconds}\n"));
+                    late = Instant::now().checked_add(grace);
+                    continue;
+                }
                 screen.beside(match asked {
                     1 => "finishing what is in flight; press Ctrl-C again to stop at once\n",
                     2 => "stopping at once\n",

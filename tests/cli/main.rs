@@ -21,5 +21,7 @@ mod plan;
 mod providers;
 mod resume;
 mod run;
+#[cfg(unix)]
+mod signals;
 mod sync;
 mod together;

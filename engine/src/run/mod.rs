@@ -180,6 +180,11 @@ impl Watch {
         }
     }
 
+    /// Ends it at once.
+    pub fn stop(&self) {
+        self.control.stop();
+    }
+
     /// Nodes that were ended at once have not counted what they held.
     fn settle_unfinished(&self, ends: &[NodeEnd]) {
         for (index, node) in self.nodes.iter().enumerate() {

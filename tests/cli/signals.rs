@@ -1,0 +1,94 @@
+//! Signals to a run whose call is never answered.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::net::TcpListener;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::folder::Folder;
+
+const PIPELINE: &str = r#"flow: slow
+models:
+  small: {provider: ollama, base_url: "http://ADDRESS", model: m}
+stages:
+  rows:
+    uses: read
+    with: {path: data.jsonl}
+  people:
+    uses: extract
+    from: rows
+    with: {model: small, schema: people.yaml, text: text}
+  saved:
+    uses: store
+    from: people
+    with: {to: people.jsonl}
+"#;
+const SCHEMA: &str = "kinds:\n  person: {description: somebody}\n";
+
+/// A run whose call is in flight, started by a shell that first does `before`.
+struct Slow {
+    child: Child,
+    said: Lines<BufReader<ChildStderr>>,
+    _folder: Folder,
+    _server: (TcpListener, std::net::TcpStream),
+}
+
+fn start(before: &str) -> Slow {
+    let folder = Folder::new();
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = server.local_addr().expect("an address").to_string();
+    folder.file("slow.yaml", PIPELINE.replace("ADDRESS", &address));
+    folder.file("people.yaml", SCHEMA);
+    folder.file("data.jsonl", "{\"text\": \"Ann met Bob.\"}\n");
+    let script = format!("{before} exec \"$0\" run slow.yaml --progress none --grace 100ms");
+    let mut child = Command::new("sh")
+        .current_dir(folder.path("."))
+        .args(["-c", &script, env!("CARGO_BIN_EXE_flow")])
+        .env("FLOW_STATE", folder.path(".state"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary");
+    let (call, _) = server.accept().expect("a call");
+    let said = BufReader::new(child.stderr.take().expect("stderr")).lines();
+    Slow { child, said, _folder: folder, _server: (server, call) }
+}
+
+impl Slow {
+    fn send(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a process id"));
+        kill(pid, signal).expect("a signal");
+    }
+
+    fn next(&mut self) -> String {
+        self.said.next().expect("a line").expect("text")
+    }
+
+    fn end(mut self) {
+        assert_eq!(self.child.wait().expect("an end").code(), Some(130));
+    }
+}
+
+#[test]
+fn a_program_that_asks_waits_for_the_time_of_grace_and_no_longer() {
+    for signal in [Signal::SIGTERM, Signal::SIGHUP] {
+        let mut run = start("");
+        run.send(signal);
+        assert!(run.next().starts_with("finishing what is in flight, for at most "));
+        assert_eq!(run.next(), "the time of grace is over; stopping at once");
+        run.end();
+    }
+}
+
+#[test]
+fn the_end_of_the_terminal_is_ignored_under_nohup() {
+    let mut run = start("trap '' HUP;");
+    run.send(Signal::SIGHUP);
+    run.send(Signal::SIGINT);
+    assert!(run.next().ends_with("press Ctrl-C again to stop at once"));
+    run.send(Signal::SIGINT);
+    assert_eq!(run.next(), "stopping at once");
+    run.end();
+}
