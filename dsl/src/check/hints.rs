@@ -34,12 +34,7 @@ impl Checker<'_> {
     pub(super) fn defaults(&mut self, root: &Node) -> Hints {
         let mut hints = Hints::default();
         let Some(node) = root.get("defaults") else { return hints };
-        let mut known = keys::HINTS.to_vec();
-        known.extend(keys::HINTS_LATER);
-        for entry in self.fixed(node, "`defaults`", &known).unwrap_or_default() {
-            if keys::HINTS_LATER.contains(&entry.key.value.as_str()) {
-                self.later(entry, &format!("`{}`", entry.key.value));
-            }
+        for entry in self.fixed(node, "`defaults`", keys::HINTS).unwrap_or_default() {
             self.hint(entry, &mut hints);
         }
         hints

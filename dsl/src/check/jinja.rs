@@ -149,9 +149,11 @@ const FUNCTIONS: &[&str] = &["debug", "dict", "namespace", "range"];
 /// What other languages have under other names, and how it is written here.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("contains", "'part' in FIELD"),
+    ("empty", "FIELD == ''"),
     ("endswith", "FIELD is endingwith('end')"),
     ("get", "FIELD.member | default('')"),
     ("len", "FIELD | length"),
+    ("null", "FIELD is none"),
     ("size", "FIELD | length"),
     ("startswith", "FIELD is startingwith('start')"),
     ("str", "FIELD | string"),
@@ -197,6 +199,25 @@ pub(super) fn unknown(kind: UseKind, name: &str) -> (String, String, Option<&'st
     (message, help.to_owned(), None)
 }
 
+/// How an operator of another language, at a place of a text, is written here.
+pub(super) fn elsewhere(text: &str, at: usize) -> Option<&'static str> {
+    let (before, rest) = (text.get(..at)?, text.get(at..)?);
+    let word = rest.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    Some(match word.to_lowercase().as_str() {
+        "and" | "or" | "not" | "in" | "is" if word.chars().all(char::is_uppercase) => {
+            "write `and`, `or`, `not`, `in` and `is` in small letters"
+        }
+        "like" | "contains" => "write `'part' in FIELD`",
+        "between" => "write `1 <= FIELD <= 5`",
+        _ if rest.starts_with('=') => "compare with `==`",
+        _ if rest.starts_with('&') => "write `and`",
+        _ if rest.starts_with('|') && before.ends_with('|') => "write `or`",
+        _ if rest.starts_with('>') && before.ends_with('<') => "write `!=`",
+        _ if rest.starts_with('!') => "write `not`",
+        _ => return None,
+    })
+}
+
 /// The words of the template language's own complaints, less its inner names.
 pub(super) fn in_words(message: &str) -> String {
     message
@@ -210,6 +231,8 @@ pub(super) fn in_words(message: &str) -> String {
         .replace("template-data", "text")
         .replace("identifier", "a name")
         .replace("expected expression", "a value should follow")
+        .replace("unexpected character", "cannot stand here")
+        .replace("unexpected end of comment", "a comment is not closed: `#}` is missing")
         .replace("unexpected end of string", "a quote is not closed")
 }
 

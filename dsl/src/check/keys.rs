@@ -41,9 +41,6 @@ pub(super) const HINTS: &[&str] = &[
     "tags",
 ];
 
-/// Hints that this version cannot run.
-pub(super) const HINTS_LATER: &[&str] = &["cache"];
-
 impl Checker<'_> {
     /// A map, where one must stand: nothing counts as empty, anything else is a mistake.
     fn is_map(&mut self, node: &Node, what: &str) -> bool {

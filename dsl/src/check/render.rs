@@ -104,17 +104,16 @@ impl Checker<'_> {
         let range = unreadable.range.clone().unwrap_or(0..text.len());
         let range = if range.is_empty() { 0..text.len() } else { range };
         let what = if code == Code::F0221 { "template" } else { "condition" };
-        let equals = code == Code::F0222 && text.get(range.clone()) == Some("=");
-        let said = match &*unreadable.message {
-            _ if equals => "does not compare".to_owned(),
-            message => jinja::in_words(message),
-        };
-        let help = if code == Code::F0221 {
-            "a template looks like `{{ params.name }}` or `{{ field | upper }}`"
-        } else if equals {
-            "compare with `==`"
-        } else {
-            "a condition looks like `confidence >= 0.8 and kind == 'process'`"
+        let said = jinja::in_words(&unreadable.message);
+        // What ends too early is not wrong in its last word.
+        let whole = !unreadable.message.contains("end of input");
+        let habit = jinja::elsewhere(text, range.start).filter(|_| whole);
+        let (said, help) = match habit {
+            Some(help) => ("is of another language".to_owned(), help),
+            None if code == Code::F0221 => {
+                (said, "a template looks like `{{ params.name }}` or `{{ field | upper }}`")
+            }
+            None => (said, "a condition looks like `confidence >= 0.8 and kind == 'process'`"),
         };
         let found = self
             .at(node, self.part(node, text, &range), code, format!("the {what} cannot be read"))

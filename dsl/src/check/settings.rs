@@ -119,7 +119,7 @@ impl Checker<'_> {
         let known: Vec<&str> =
             schema.properties().into_iter().chain(owner.beside.iter().copied()).collect();
         let near = closest(key, known.iter().copied());
-        let hint = keys::HINTS.iter().chain(keys::NODE).chain(keys::HINTS_LATER);
+        let hint = keys::HINTS.iter().chain(keys::NODE);
         if owner.is_stage && hint.clone().any(|hint| *hint == key) {
             let kind =
                 if keys::NODE.contains(&key) { "a key of the node" } else { "an engine hint" };

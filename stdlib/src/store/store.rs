@@ -99,14 +99,17 @@ impl Config for Store {
 
     fn weigh(settings: &Value, _: &Build<'_>) -> Vec<BuildError> {
         let to = settings.get("to").and_then(Value::as_str);
-        let file = to.filter(|to| !to.starts_with("sqlite:"));
-        file.and_then(|file| kind(file).err()).into_iter().collect()
+        let place = to.map(|to| match to.strip_prefix("sqlite:") {
+            Some(path) => database(path).map(drop),
+            None => kind(to).map(drop),
+        });
+        place.and_then(Result::err).into_iter().collect()
     }
 
     fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
         self.check_columns()?;
         if let Some(path) = self.to.strip_prefix("sqlite:") {
-            let path = path.strip_prefix("//").unwrap_or(path).to_owned();
+            let path = database(path)?.to_owned();
             return self.sqlite(&path, build);
         }
         let kind = kind(&self.to)?;
@@ -150,10 +153,6 @@ impl Store {
     }
 
     fn sqlite(self, path: &str, build: &Build<'_>) -> Result<Stage, BuildError> {
-        if path.is_empty() || path.contains('\0') {
-            return Err(BuildError::setting("to", "names no file")
-                .help("Write `sqlite:` and a path, such as `sqlite:out/records.db`."));
-        }
         let table = match self.table {
             Some(table) if table.text().trim().is_empty() => {
                 return Err(BuildError::setting("table", "is empty"));
@@ -192,6 +191,16 @@ impl Store {
         };
         Ok(Stage::Sink(Box::new(SqliteSink::new(settings, books))))
     }
+}
+
+/// The path of a database, which stands behind `sqlite:`.
+fn database(path: &str) -> Result<&str, BuildError> {
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() || path.contains('\0') {
+        return Err(BuildError::setting("to", "names no file")
+            .help("Write `sqlite:` and a path, such as `sqlite:out/records.db`."));
+    }
+    Ok(path)
 }
 
 fn kind(to: &str) -> Result<Kind, BuildError> {
