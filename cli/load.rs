@@ -52,11 +52,22 @@ impl Loaded {
     /// Reads and parses a file.
     pub(crate) fn read(path: &Path) -> Result<Self, Trouble> {
         let (name, bytes) = file::read(path)?;
-        let (ast, diagnostics) = match decode(name, bytes) {
+        Ok(Self { path: path.to_owned(), ..Self::of(Path::new(&name), bytes) })
+    }
+
+    /// A file whose text is there already.
+    pub(crate) fn of(path: &Path, text: Vec<u8>) -> Self {
+        let (ast, diagnostics) = match decode(path.display().to_string(), text) {
             Ok(source) => flow_dsl::parse(&source),
             Err(diagnostic) => (nothing(&diagnostic.source), vec![*diagnostic]),
         };
-        Ok(Self { path: path.to_owned(), ast, diagnostics })
+        Self { path: path.to_owned(), ast, diagnostics }
+    }
+
+    /// Checks and plans it without a word; nothing when that cannot be done any more.
+    pub(crate) fn plan_quietly(&self, inputs: &Inputs) -> Option<Plan> {
+        let pipeline = self.check(inputs).pipeline?;
+        flow_engine::plan::plan(&pipeline, &REGISTRY, &file::folder(&self.path)).ok()
     }
 
     /// Its name, as messages have it.

@@ -12,6 +12,7 @@ mod explain;
 mod file;
 mod foresee;
 mod graph;
+mod history;
 mod load;
 mod log;
 mod machine;
@@ -63,7 +64,9 @@ fn flow(argv: &[OsString]) -> Result<Exit, Trouble> {
     let mut command = args::command();
     let scan = scan::scan(&command, argv);
     let mut flags: Vec<flow_dsl::check::ParamDecl> = Vec::new();
-    let mut files: Files = scan.files.iter().map(|path| Loaded::read(path)).collect();
+    let is_file = |path: &&std::path::PathBuf| !path.to_str().is_some_and(history::is_run);
+    let files = scan.files.iter().filter(is_file);
+    let mut files: Files = files.map(|path| Loaded::read(path)).collect();
     if let Some(name) = &scan.command {
         let several = name == "check";
         if let Some(at) = files.iter().position(Result::is_err).filter(|_| !several && !scan.help) {
@@ -121,14 +124,28 @@ fn command(matches: &ArgMatches, files: Files, screen: &Screen) -> Result<Exit, 
         Some(("check", matches)) => check::check(matches, files),
         Some(("plan", matches)) => plan::plan(matches, &the_one(matches, files)?),
         Some(("graph", matches)) => draw::graph(matches, &the_one(matches, files)?),
-        Some(("show", matches)) => show::show(matches, &the_one(matches, files)?),
+        Some(("runs", matches)) => history::runs(matches),
+        Some(("diff", matches)) => history::diff(matches),
+        Some(("show", matches)) => match run_of(matches, "file") {
+            Some(run) => history::show(matches, &run),
+            None => show::show(matches, &the_one(matches, files)?),
+        },
         Some(("stages", matches)) => stages::stages(matches),
         Some(("doctor", matches)) if !matches.contains_id("file") => doctor::doctor(matches, None),
         Some(("doctor", matches)) => doctor::doctor(matches, Some(&the_one(matches, files)?)),
-        Some(("explain", matches)) => explain::explain(matches),
+        Some(("explain", matches)) => match matches.get_one::<String>("run") {
+            Some(run) => history::explain(matches, run),
+            None => explain::explain(matches),
+        },
         Some(("completions", matches)) => completions::completions(matches),
         _ => Ok(Exit::Wrong),
     }
+}
+
+/// The run that a word means that may mean a file as well.
+fn run_of(matches: &ArgMatches, name: &str) -> Option<String> {
+    let word = matches.get_one::<std::path::PathBuf>(name)?.to_str()?;
+    history::is_run(word).then(|| word.to_owned())
 }
 
 /// The file of a command that takes one. The first look at the command line has read it, unless it

@@ -121,6 +121,17 @@ pub(crate) fn to_json(inputs: &Inputs) -> Value {
     json!({"params": inputs.params, "profiles": inputs.profiles, "sets": inputs.sets})
 }
 
+/// What was kept.
+pub(crate) fn from_json(kept: &Value) -> Inputs {
+    let pairs = |name: &str| serde_json::from_value(kept[name].clone()).unwrap_or_default();
+    Inputs {
+        params: pairs("params"),
+        sets: pairs("sets"),
+        profiles: serde_json::from_value(kept["profiles"].clone()).unwrap_or_default(),
+        complete: true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::exit::{Exit, Trouble};
 use crate::graph::{self, Drawing};
 use crate::load::{self, Loaded};
+use crate::number::counted;
 use crate::progress::Display;
 use crate::screen::Screen;
 use crate::signals::{Signals, Wish};
@@ -54,8 +55,21 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
     let report = runtime.block_on(drive(plan, around, (word, grace), screen));
     // A thread that is stuck in a blocking call must not hold back the account.
     runtime.shutdown_background();
-    let report = report?;
-    finish(matches, &report, report_to)
+    let (report, together) = report?;
+    let exit = finish(matches, &report, report_to)?;
+    if let Some(together) = together.filter(|_| !matches.get_flag("json")) {
+        terminal::out(&together)?;
+    }
+    Ok(exit)
+}
+
+/// What a run and those that it goes on with came to together.
+fn together(journal: &Journal) -> Option<String> {
+    let (run, before) = (journal.run(), journal.continues()?);
+    let (earlier, usage) = journal.ledger().usage_with_earlier(run).ok()?;
+    let (calls, spent) = (counted(usage.calls, "call"), usage.spent());
+    let runs = counted(earlier + 1, "run");
+    Some(format!("run {run} goes on with run {before}: {calls}, {spent} in {runs} together\n"))
 }
 
 /// A plan as the flags want it: which answers of earlier runs are used.
@@ -180,7 +194,7 @@ async fn drive(
     around: Around,
     (word, grace): (&str, Duration),
     screen: &Screen,
-) -> Result<Report, Trouble> {
+) -> Result<(Report, Option<String>), Trouble> {
     let mut display = Display::new(word, screen);
     let mut signals = Signals::new()?;
     let run = Run::start_among(plan, &around);
@@ -201,10 +215,9 @@ async fn drive(
         match event {
             Event::Ended(report) => {
                 display.finish(&watch.progress());
-                if let Some(journal) = &around.journal {
-                    settle(journal, &report).await;
-                }
-                return Ok(*report);
+                let Some(journal) = &around.journal else { return Ok((*report, None)) };
+                settle(journal, &report).await;
+                return Ok((*report, together(journal)));
             }
             Event::Tick => display.update(&watch.progress()),
             Event::Late => {

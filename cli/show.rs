@@ -17,7 +17,12 @@ pub(crate) fn show(matches: &ArgMatches, file: &Loaded) -> Result<Exit, Trouble>
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
-    let name = matches.get_one::<String>("node").map_or("", String::as_str);
+    let Some(name) = matches.get_one::<String>("node").map(String::as_str) else {
+        return Err(Trouble::wrong(
+            "no node is named",
+            "Name one that asks a model; `flow plan FILE` says which nodes call.",
+        ));
+    };
     let place = matches.get_one::<usize>("record").copied().unwrap_or(1);
     let node = plan.graph.node_weights().find(|node| node.name == name);
     let stage = match node.map(|node| &node.stage) {
@@ -60,7 +65,7 @@ fn silent(name: &str) -> Trouble {
 
 fn text(questions: &[Question]) -> String {
     let mut text = String::new();
-    for (nth, Question { system, user, schema }) in questions.iter().enumerate() {
+    for (nth, Question { system, user, schema, .. }) in questions.iter().enumerate() {
         let _ = writeln!(text, "--- call {} of {}: system\n{system}", nth + 1, questions.len());
         let _ = writeln!(text, "--- user\n{user}\n\n--- schema of the answer\n{schema:#}\n");
     }

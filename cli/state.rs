@@ -88,6 +88,11 @@ pub(crate) fn name_of(file: &Path, ledger: &Ledger) -> String {
     file.strip_prefix(&home).unwrap_or(&file).display().to_string()
 }
 
+/// The pipeline file of a name in a ledger.
+pub(crate) fn file_of(name: &str, ledger: &Ledger) -> PathBuf {
+    ledger.folder().parent().map_or_else(|| PathBuf::from(name), |home| home.join(name))
+}
+
 /// The folder of the ledger: `--state`, or the one beside the pipeline.
 fn folder(matches: &ArgMatches, beside: &Path) -> Option<PathBuf> {
     match matches.get_one::<PathBuf>("state") {

@@ -282,6 +282,22 @@ pub fn by_model(nodes: &[NodeReport]) -> BTreeMap<String, Usage> {
 }
 
 impl Report {
+    /// What is known of a run from the accounts of its nodes alone.
+    pub fn of_nodes(pipeline: String, status: Status, nodes: Vec<NodeReport>) -> Self {
+        Self {
+            pipeline,
+            status,
+            elapsed: Duration::ZERO,
+            usage: nodes.iter().map(|node| node.usage).sum(),
+            models: by_model(&nodes),
+            nodes,
+            edges: Vec::new(),
+            rejects: Vec::new(),
+            written: Vec::new(),
+            unwritten: Vec::new(),
+        }
+    }
+
     /// The nodes and edges whose sums are off: none, or there is a bug.
     pub fn imbalances(&self) -> Vec<String> {
         let nodes = self.nodes.iter().filter(|node| !node.balances()).map(|node| {

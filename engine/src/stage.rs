@@ -199,6 +199,8 @@ pub struct Question {
     pub user: String,
     /// The JSON Schema of the answer.
     pub schema: serde_json::Value,
+    /// What its answer is kept under.
+    pub kept_under: crate::ledger::Key,
 }
 
 /// What a [`Call`] may use for one attempt.
@@ -311,7 +313,7 @@ pub trait Sink: Send {
     }
 
     /// What it keeps a record under, for people: the same for two records of which one takes the
-    /// other's place. None where it keeps both.
+    /// other's place. None where it keeps no records.
     fn row(&self, record: &Record) -> Option<String> {
         let _ = record;
         None

@@ -5,8 +5,21 @@ use crate::folder::Folder;
 #[test]
 fn help_teaches_every_command() {
     let folder = Folder::new();
-    for command in ["", "run", "check", "plan", "graph", "show", "stages", "doctor", "completions"]
-    {
+    for command in [
+        "",
+        "run",
+        "check",
+        "plan",
+        "graph",
+        "show",
+        "runs",
+        "diff",
+        "explain",
+        "cache",
+        "stages",
+        "doctor",
+        "completions",
+    ] {
         let answer = folder.flow(&format!("{command} --help"));
         assert_eq!((answer.code, answer.err.as_str()), (0, ""), "{command}");
         let name = if command.is_empty() { "flow" } else { command };

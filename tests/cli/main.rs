@@ -12,6 +12,7 @@ mod extraction;
 mod faults;
 mod folder;
 mod help;
+mod history;
 mod interviews;
 mod model_server;
 mod models;

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flow_dsl::pipeline::Cache;
-use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Key, Ledger, Spender};
+use super::{Key, Ledger, Spender, key_of};
 use crate::door::{Cause, Meter};
 use crate::record::RecordId;
 use crate::stage::{Failure, StageError};
@@ -62,7 +61,7 @@ impl Answers {
         meter: &Meter,
         about: Option<RecordId>,
     ) -> Result<Option<Arc<str>>, Failure> {
-        let key = xxh3_128(question.as_bytes());
+        let key = key_of(question);
         if let Some(answer) = self.heard.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(Some(Arc::clone(answer)));
         }
@@ -92,7 +91,7 @@ impl Answers {
             self.keep(question, &answer).await?;
             return Ok(Arc::from(answer));
         };
-        let key = xxh3_128(question.as_bytes());
+        let key = key_of(question);
         let (waiting, mut asks) = (meter.wait(Cause::Answer), false);
         let asked = kept.ledger.asking.join(key);
         let answer = asked.answer(async {
@@ -151,12 +150,12 @@ impl Answers {
 
     /// Whether there is an answer to a question; without a word where the ledger cannot be read.
     pub fn has(&self, question: &str) -> bool {
-        matches!(self.known(xxh3_128(question.as_bytes())), Ok(Some(_)))
+        matches!(self.known(key_of(question)), Ok(Some(_)))
     }
 
     /// Keeps the answer to a question; returns when it is safe.
     pub async fn keep(&self, question: &str, answer: &str) -> Result<(), Failure> {
-        let (key, answer) = (xxh3_128(question.as_bytes()), Arc::from(answer));
+        let (key, answer) = (key_of(question), Arc::from(answer));
         if let Some(Kept { ledger, node, cache, spender }) = &self.kept
             && cache.writes
         {
@@ -171,7 +170,7 @@ impl Answers {
 
     /// Forgets answers that turned out to be of no use, so that the next run asks anew.
     pub async fn forget(&self, questions: Vec<String>) -> Result<(), Failure> {
-        let keys: Vec<Key> = questions.iter().map(|text| xxh3_128(text.as_bytes())).collect();
+        let keys: Vec<Key> = questions.iter().map(|text| key_of(text)).collect();
         {
             let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
             heard.retain(|key, _| !keys.contains(key));

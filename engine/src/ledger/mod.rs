@@ -7,6 +7,7 @@
 
 mod answers;
 mod asking;
+mod cause;
 mod file;
 mod group;
 mod journal;
@@ -21,10 +22,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::door::UsageCount;
 use crate::stage::StageError;
 pub use answers::{Answers, Kept};
+pub use cause::{Cause, Change, differences};
 use group::Group;
 pub use journal::{Fate, Journal, Note, Trial};
 pub use needed::Needed;
@@ -44,6 +47,11 @@ const MOST_STALE: usize = 65_536;
 
 /// What an answer is kept under: 128 bits over all that was asked.
 pub type Key = u128;
+
+/// What the answer to a question is kept under.
+pub fn key_of(question: &str) -> Key {
+    xxh3_128(question.as_bytes())
+}
 
 /// The ledger of a folder.
 #[derive(Debug)]

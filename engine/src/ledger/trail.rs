@@ -174,6 +174,16 @@ impl Ledger {
         })
     }
 
+    /// What a node of a run made a record of, if it noted that.
+    pub fn maker(&self, run: u64, made: RecordId) -> Result<Option<FateRow>, StageError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM {FROM} WHERE fates.run = ?1 AND instr(made, ?2) % 32 = 1 LIMIT 1"
+        );
+        self.read(|connection| {
+            connection.query_row(&sql, params![run, bytes(made)], fate).optional()
+        })
+    }
+
     /// What decided about all records of a node of a run.
     pub fn factors(&self, run: u64, node: &str) -> Result<BTreeMap<String, Hash>, StageError> {
         let sql = "SELECT factors FROM nodes WHERE run = ?1 AND node = ?2";

@@ -58,11 +58,9 @@ impl Page {
 
     /// A record that is about to be written, where that is noted.
     pub(crate) fn about_to_write(&self, sink: &dyn Sink, record: &Record) -> Option<Note> {
-        self.all.then(|| {
-            let mut note = Note::new(self.place, record, Fate::Written, Trial::once());
-            note.row = sink.row(record);
-            note
-        })
+        let row = sink.row(record).filter(|_| self.all)?;
+        let note = Note::new(self.place, record, Fate::Written, Trial::once());
+        Some(Note { row: Some(row), ..note })
     }
 
     /// A trial of a record about which these decide, besides what decides about all of the node.

@@ -131,6 +131,10 @@ impl Sink for FileSink {
         true
     }
 
+    fn row(&self, record: &Record) -> Option<String> {
+        Some(record.id.to_string())
+    }
+
     fn write(
         &mut self,
         _: usize,

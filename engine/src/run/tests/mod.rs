@@ -274,6 +274,10 @@ impl Sink for Keep {
         true
     }
 
+    fn row(&self, record: &Record) -> Option<String> {
+        Some(record.id.to_string())
+    }
+
     fn write(
         &mut self,
         _: usize,

@@ -8,6 +8,7 @@ mod openai;
 
 use flow_dsl::pipeline::Model;
 use flow_engine::door::{Endpoint, Operation, Request, Tokens};
+use flow_engine::ledger::{Key, key_of};
 use flow_engine::prelude::*;
 use flow_engine::preview::Band;
 use flow_engine::stage::{Asked, Estimate};
@@ -294,6 +295,11 @@ impl Chat {
     ) -> Result<(), Failure> {
         let questions = asks.map(|ask| self.question(&self.wire.body(&self.endpoint.model, &ask)));
         context.answers.forget(questions.collect()).await
+    }
+
+    /// What the answer to a question is kept under.
+    pub(crate) fn kept_under(&self, ask: &Ask<'_>) -> Key {
+        key_of(&self.question(&self.wire.body(&self.endpoint.model, ask)))
     }
 
     /// All that decides on the answer.

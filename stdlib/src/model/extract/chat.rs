@@ -210,10 +210,13 @@ impl Call for ByChat {
 
     fn questions(&self, record: &Record) -> Result<Vec<Question>, Failure> {
         let text = self.input.text(record)?;
-        let question = |opening: &Opening<'_>| Question {
-            system: opening.system.to_string(),
-            user: prompt::user(&text[opening.window.clone()]),
-            schema: opening.part.answer.clone(),
+        let question = |opening: &Opening<'_>| {
+            let user = prompt::user(&text[opening.window.clone()]);
+            let turns = [Turn::User(user.clone())];
+            let ask = Ask { system: &opening.system, turns: &turns, schema: &opening.part.answer };
+            let kept_under = self.chat.kept_under(&ask);
+            let (system, schema) = (opening.system.to_string(), opening.part.answer.clone());
+            Question { system, user, schema, kept_under }
         };
         Ok(self.openings(record, &text)?.iter().map(question).collect())
     }

@@ -1,9 +1,12 @@
 //! The command line: commands, flags, help.
 
+mod history;
+
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
 
 use crate::graph;
+use history::{cache, diff, explain, restore, runs, show};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -19,6 +22,7 @@ Examples:
   flow plan pipelines/interviews.yaml             what would a run do?
   flow run pipelines/interviews.yaml              do it
   flow graph pipelines/interviews.yaml --format svg --output graph.svg
+  flow runs pipelines                             what has been run?
   flow stages                                     what can a stage do?
   flow stages extract                             the manual of one
 
@@ -69,6 +73,8 @@ pub(crate) fn command() -> Command {
             plan(),
             graph(),
             show(),
+            runs(),
+            diff(),
             stages(),
             cache(),
             restore(),
@@ -134,63 +140,9 @@ fn from() -> Arg {
         .help("Use no answers of earlier runs at this node and below")
 }
 
-fn cache() -> Command {
-    let folder = || {
-        Arg::new("folder")
-            .value_name("FOLDER")
-            .value_parser(value_parser!(std::path::PathBuf))
-            .value_hint(ValueHint::DirPath)
-            .help("The folder of the pipeline [default: the current one]")
-    };
-    let of = |name: &'static str, about| Command::new(name).about(about).args([folder(), state()]);
-    Command::new("cache")
-        .about("Look at the answers that runs have paid for and kept, or take them away")
-        .after_help(
-            "Examples:\n  flow cache stats pipelines\n  flow cache prune pipelines --to 500MB\n  \
-             flow cache clear pipelines",
-        )
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommands([
-            of("stats", "What is kept, by node"),
-            of("prune", "Take away what was used longest ago").arg(
-                Arg::new("to")
-                    .long("to")
-                    .value_name("SIZE")
-                    .required(true)
-                    .value_parser(size)
-                    .help("What is left takes at most so much, as 500MB"),
-            ),
-            of("clear", "Take away everything"),
-        ])
-}
-
-fn restore() -> Command {
-    Command::new("restore")
-        .about("List the backups of a store, or put one back in its place")
-        .after_help("Examples:\n  flow restore out/records.db\n  flow restore out/records.db 3")
-        .args([
-            Arg::new("database")
-                .value_name("DATABASE")
-                .required(true)
-                .value_parser(value_parser!(std::path::PathBuf))
-                .value_hint(ValueHint::FilePath)
-                .help("The database that a `store` with `backup` writes to"),
-            Arg::new("backup")
-                .value_name("NUMBER")
-                .value_parser(value_parser!(u32))
-                .help("The backup to put in place; what stands there becomes one itself"),
-        ])
-}
-
 /// A time.
 fn time(text: &str) -> Result<std::time::Duration, String> {
     flow_dsl::scalar::duration(text).ok_or_else(|| "write a time with its unit, as 30s".to_owned())
-}
-
-/// A number of bytes.
-fn size(text: &str) -> Result<u64, String> {
-    flow_dsl::scalar::size(text).ok_or_else(|| "write a size with its unit, as 500MB".to_owned())
 }
 
 fn check() -> Command {
@@ -242,26 +194,6 @@ fn graph() -> Command {
         ])
 }
 
-fn show() -> Command {
-    with_file(Command::new("show").about("Show what a node would ask its model, without asking"))
-        .after_help(
-            "Examples:\n  flow show interviews.yaml entities --profile openai\n  \
-             flow show interviews.yaml entities --profile openai --record 3",
-        )
-        .args([
-            Arg::new("node")
-                .value_name("NODE")
-                .required(true)
-                .help("The node, as the file calls it"),
-            Arg::new("record")
-                .long("record")
-                .value_name("N")
-                .value_parser(value_parser!(usize))
-                .default_value("1")
-                .help("The record to ask about, counted from 1 as they come in"),
-        ])
-}
-
 fn stages() -> Command {
     Command::new("stages")
         .about("List the stages, or print the manual of one")
@@ -275,18 +207,6 @@ fn doctor() -> Command {
         .after_help("Examples:\n  flow doctor\n  flow doctor interviews.yaml --profile openai")
         .arg(file_arg().help("A pipeline file"));
     with_inputs(command)
-}
-
-fn explain() -> Command {
-    Command::new("explain")
-        .about("Print the page of a diagnostic's code: why it is a mistake, an example, the cure")
-        .after_help("Examples:\n  flow explain F0301")
-        .arg(
-            Arg::new("code")
-                .value_name("CODE")
-                .required(true)
-                .help("The code in brackets behind `error`, as F0301"),
-        )
 }
 
 fn completions() -> Command {
