@@ -33,7 +33,7 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
     }
     let (inputs, most) = (params::inputs(matches)?, matches.get_one::<f64>("max-cost").copied());
     let again = || file.plan_within(&inputs, most).and_then(|plan| anew(matches, plan));
-    let plan = match again() {
+    let mut plan = match again() {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
@@ -49,9 +49,16 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
         return Ok(Exit::Wrong);
     }
     let word = matches.get_one::<String>("progress").map_or("auto", String::as_str);
+    let durable = matches.get_flag("durable");
+    if durable {
+        plan.make_durable();
+    }
     let grace = matches.get_one::<Duration>("grace").copied().unwrap_or_default();
     let around = around(matches, file, &inputs, &plan)?;
     let runtime = runtime()?;
+    if let Some(ledger) = around.ledger.as_ref().filter(|_| durable) {
+        runtime.block_on(ledger.make_durable()).map_err(state::trouble)?;
+    }
     let report = runtime.block_on(drive(plan, around, (word, grace), screen));
     // A thread that is stuck in a blocking call must not hold back the account.
     runtime.shutdown_background();

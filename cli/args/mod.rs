@@ -119,6 +119,10 @@ fn run() -> Command {
                 .default_value("30s")
                 .value_parser(time)
                 .help("How long SIGTERM lets calls in flight go on before the run stops at once"),
+            switch(
+                "durable",
+                "Wait for the disk at each transaction: nothing is lost with the power",
+            ),
             switch("json", "Print the whole report as JSON instead of the account"),
             Arg::new("otlp")
                 .long("otlp")

@@ -319,6 +319,10 @@ pub trait Sink: Send {
         None
     }
 
+    /// From now on what it has written for good also survives a loss of power. Files that are put
+    /// in place at the end always do.
+    fn make_durable(&mut self) {}
+
     /// Writes records that came in at a port, all or none; gives back those that it could not use.
     fn write(
         &mut self,

@@ -233,6 +233,13 @@ impl Ledger {
         work(&reader).map_err(|error| file::broke(&self.path, &error))
     }
 
+    /// From now on each transaction waits until it is on the disk.
+    pub async fn make_durable(&self) -> Result<(), StageError> {
+        let full =
+            |connection: &mut Connection| connection.pragma_update(None, "synchronous", "full");
+        self.answers.alone(full).await.map_err(|error| file::broke(&self.path, &error))
+    }
+
     async fn for_each(&self, sql: &'static str, keys: Vec<Key>) -> Result<(), StageError> {
         let at = now();
         let work = move |connection: &mut Connection| {

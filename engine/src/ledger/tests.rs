@@ -109,3 +109,15 @@ fn a_folder_that_cannot_be_made_is_named() {
     let error = Ledger::open(&folder.path().join("file/state")).expect_err("refused");
     assert!(error.message.contains("cannot be made"), "{error}");
 }
+
+#[tokio::test]
+async fn a_durable_ledger_waits_for_the_disk() {
+    let folder = folder();
+    let ledger = Ledger::open(folder.path()).expect("a ledger");
+    let mode = |connection: &mut rusqlite::Connection| {
+        connection.pragma_query_value(None, "synchronous", |row| row.get::<_, u8>(0))
+    };
+    assert_eq!(ledger.answers.alone(mode).await.ok(), Some(1));
+    ledger.make_durable().await.expect("a ledger that waits");
+    assert_eq!(ledger.answers.alone(mode).await.ok(), Some(2));
+}

@@ -165,6 +165,15 @@ pub struct MemoryBound {
 }
 
 impl Plan {
+    /// What its sinks write for good is to survive a loss of power.
+    pub fn make_durable(&mut self) {
+        for node in self.graph.node_weights_mut() {
+            if let Stage::Sink(sink) = &mut node.stage {
+                sink.make_durable();
+            }
+        }
+    }
+
     /// The most that the run holds in memory at once: what may lie on each edge, what may be in
     /// work at each node, and what a source has pulled and not yet passed on.
     pub fn memory_bound(&self) -> MemoryBound {

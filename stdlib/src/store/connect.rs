@@ -40,3 +40,18 @@ pub(super) fn connect(path: &Path, durable: bool) -> Result<Connection, Error> {
     connection.pragma_update(None, "journal_size_limit", LOG)?;
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_durable_store_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        for (durable, mode) in [(false, 1), (true, 2)] {
+            let connection = connect(&folder.path().join("t.db"), durable).unwrap();
+            let found = connection.pragma_query_value(None, "synchronous", |row| row.get(0));
+            assert_eq!(found, Ok(mode), "{durable}");
+        }
+    }
+}

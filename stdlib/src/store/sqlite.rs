@@ -263,6 +263,10 @@ impl Sink for SqliteSink {
         Some(format!("{} {}", table.render(record).ok()?, json!(values)))
     }
 
+    fn make_durable(&mut self) {
+        self.settings.durable = true;
+    }
+
     fn write(
         &mut self,
         _: usize,
