@@ -19,6 +19,23 @@ pub(crate) struct Machine {
     pub(crate) open_files: Option<u64>,
 }
 
+/// Lets this program have as many files and connections open as the system allows: a run of many
+/// calls needs one for each.
+#[cfg(unix)]
+pub(crate) fn open_more_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // Where it is refused, calls beyond the limit say so.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+/// Other systems have no such limit.
+#[cfg(not(unix))]
+pub(crate) const fn open_more_files() {}
+
 /// Looks around.
 pub(crate) fn look() -> Machine {
     let read = |path: &str| read_to_string(path).unwrap_or_default();

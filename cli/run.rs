@@ -20,7 +20,7 @@ use crate::number::counted;
 use crate::progress::Display;
 use crate::screen::Screen;
 use crate::signals::{Signals, Wish};
-use crate::{account, draw, foresee, number, params, plan, state, terminal};
+use crate::{account, draw, foresee, machine, number, params, plan, state, terminal};
 
 /// Bytes that a ledger may have; what was used longest ago goes first.
 const MOST: u64 = 4 << 30;
@@ -55,6 +55,7 @@ pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Resul
     }
     let grace = matches.get_one::<Duration>("grace").copied().unwrap_or_default();
     let around = around(matches, file, &inputs, &plan)?;
+    machine::open_more_files();
     let runtime = runtime()?;
     if let Some(ledger) = around.ledger.as_ref().filter(|_| durable) {
         runtime.block_on(ledger.make_durable()).map_err(state::trouble)?;
