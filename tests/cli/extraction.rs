@@ -214,6 +214,29 @@ fn a_model_is_asked_what_it_has_missed_until_there_is_no_more() {
 }
 
 #[test]
+fn a_plan_foresees_that_a_conversation_grows() {
+    let mut document = Document::default();
+    document.say("Ada met Bob and Cid.", &[("kind_a".to_owned(), "Ada".to_owned())]);
+    let folder = folder(&[document]);
+    let need = |gleaning: u64| -> Vec<u64> {
+        let url = "--url http://127.0.0.1:9/v1";
+        let line = format!("plan annotated.yaml --format json {url}");
+        let plan = folder.flow(&format!("{line} --set stages.found.with.gleaning={gleaning}"));
+        let plan: Value = serde_json::from_str(&plan.out).expect("a plan");
+        let need = &plan["prediction"]["nodes"][0]["need"];
+        let (input, output) = (&need["input_tokens"], &need["output_tokens"]);
+        let numbers =
+            [&need["calls"], &input["low"], &input["high"], &output["low"], &output["high"]];
+        numbers.iter().map(|number| number.as_u64().expect("a number")).collect()
+    };
+    let (once, twice) = (need(0), need(2));
+    assert_eq!((once[0], twice[0]), (1, 3));
+    // The second question has the first answer before it, the third has two.
+    let (low, high) = (twice[1] - 3 * once[1], twice[2] - 3 * once[2]);
+    assert!(low >= 3 * once[3] && high >= 3 * once[4] && high > low + once[4], "{low} {high}");
+}
+
+#[test]
 fn instructions_know_the_record_and_a_field_that_it_lacks_rejects_it() {
     let server = ModelServer::start(|_, body| {
         let told = body["messages"][0]["content"].as_str().expect("a prompt");

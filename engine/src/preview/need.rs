@@ -49,7 +49,7 @@ pub struct Estimate {
     /// Calls that are not needed: an earlier run has the answer.
     pub reused: u64,
     /// Tokens sent.
-    pub input_tokens: u64,
+    pub input_tokens: Band<u64>,
     /// Tokens received.
     pub output_tokens: Band<u64>,
 }
@@ -58,7 +58,8 @@ impl std::ops::AddAssign for Estimate {
     fn add_assign(&mut self, other: Self) {
         self.calls += other.calls;
         self.reused += other.reused;
-        self.input_tokens += other.input_tokens;
+        self.input_tokens.low += other.input_tokens.low;
+        self.input_tokens.high += other.input_tokens.high;
         self.output_tokens.low += other.output_tokens.low;
         self.output_tokens.high += other.output_tokens.high;
     }

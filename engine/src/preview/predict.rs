@@ -238,8 +238,10 @@ impl Caller {
         let scaled = |count: u64, by: f64| (count as f64 * by).round() as u64;
         let Estimate { calls, reused, input_tokens, output_tokens } = sum.estimate;
         let off = self.asked.as_ref().map_or(0.0, |asked| asked.counting_error);
-        let input = Band { low: 1.0 - off, high: 1.0 + off };
-        let input_tokens = input.map(|share| scaled(input_tokens, share * times));
+        let input_tokens = Band {
+            low: scaled(input_tokens.low, (1.0 - off) * times),
+            high: scaled(input_tokens.high, (1.0 + off) * times),
+        };
         let assumed = output_tokens.map(|count| scaled(count, times));
         let output_tokens = self.past.map_or(assumed, |past| {
             let mean = |share: f64| scaled(calls, times * past.output_tokens * share);

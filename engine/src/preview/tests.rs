@@ -102,8 +102,9 @@ impl Call for Told {
     }
 
     fn estimate(&self, batch: &[Record], _: &Answers) -> Option<Estimate> {
-        let input_tokens = batch.iter().map(number).sum();
-        let output_tokens = Band { low: input_tokens, high: 2 * input_tokens };
+        let sum = batch.iter().map(number).sum();
+        let input_tokens = Band { low: sum, high: sum };
+        let output_tokens = Band { low: sum, high: 2 * sum };
         Some(Estimate { calls: 1, reused: 0, input_tokens, output_tokens })
     }
 }

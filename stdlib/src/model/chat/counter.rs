@@ -68,9 +68,14 @@ impl Counter {
     /// The tokens of a question: what is said, what the wire puts around it, and the schema of the
     /// answer when that goes along.
     pub(super) fn question(&self, ask: &Ask<'_>, sends_schema: bool) -> u64 {
-        let said: u64 = ask.turns.iter().map(|turn| AROUND + self.text(turn.parts().1)).sum();
+        let said: u64 = ask.turns.iter().map(|turn| self.said(turn.parts().1)).sum();
         let schema = if sends_schema { self.kept(&ask.schema.to_string()) } else { 0 };
         AROUND + self.kept(ask.system) + said + BEFORE + schema
+    }
+
+    /// The tokens of a message, with what the wire puts around it.
+    pub(super) fn said(&self, text: &str) -> u64 {
+        AROUND + self.text(text)
     }
 
     /// The tokens of a text that comes with every question.

@@ -235,11 +235,24 @@ impl Chat {
         if self.knows(ask, known) {
             return Estimate { reused: 1, ..Estimate::default() };
         }
-        let input_tokens = self.counter.question(ask, self.wire.sends_schema());
+        let input = self.counter.question(ask, self.wire.sends_schema());
+        let input_tokens = Band { low: input, high: input };
         let high = answer.besides + answer.for_each * self.counter.text(text);
         let high = self.wire.most_answer().map_or(high, |most| most.min(high));
         let output_tokens = Band { low: answer.least.min(high), high };
         Estimate { calls: 1, reused: 0, input_tokens, output_tokens }
+    }
+
+    /// What the next question of a conversation is thought to use: all that was said before goes
+    /// along, the answer too.
+    pub(crate) fn after(&self, before: Estimate, more: &str) -> Estimate {
+        let Estimate { calls, input_tokens: input, output_tokens: answer, .. } = before;
+        let more = calls * self.counter.said(more);
+        let input_tokens = Band {
+            low: input.low + calls * self.counter.said("") + answer.low + more,
+            high: input.high + calls * self.counter.said("") + answer.high + more,
+        };
+        Estimate { input_tokens, ..before }
     }
 
     fn tokens(&self, body: &str) -> Tokens {

@@ -127,10 +127,11 @@ impl Embedder {
     pub(crate) fn estimate(&self, texts: &[&str], known: &Answers) -> Estimate {
         let (old, texts): (Vec<&str>, Vec<&str>) =
             texts.iter().partition(|text| known.has(&self.question(text)));
+        let tokens = texts.iter().map(|text| self.counter.text(text)).sum();
         Estimate {
             calls: self.parts(&texts).len() as u64,
             reused: old.len() as u64,
-            input_tokens: texts.iter().map(|text| self.counter.text(text)).sum(),
+            input_tokens: Band { low: tokens, high: tokens },
             output_tokens: Band::default(),
         }
     }

@@ -116,8 +116,10 @@ impl ByChat {
             let turns = [Turn::User(prompt::user(window))];
             let (system, schema) = (&*opening.system, &opening.part.answer);
             let ask = Ask { system, turns: &turns, schema };
-            let estimate = chat.estimate(&ask, window, ANSWER, known);
-            for _ in 0..=self.manners.gleaning {
+            let mut estimate = chat.estimate(&ask, window, ANSWER, known);
+            sum += estimate;
+            for _ in 0..self.manners.gleaning {
+                estimate = chat.after(estimate, prompt::MORE);
                 sum += estimate;
             }
         }
