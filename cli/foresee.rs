@@ -12,6 +12,7 @@ use flow_engine::preview::{
     self, Band, Basis, Binds, Bottleneck, FIRST_TOKEN, Foreseen, Prediction, PreviewError,
     TOKENS_PER_SECOND,
 };
+use flow_engine::run::Tries;
 use flow_engine::stage::Stage;
 use serde_json::{Value, json};
 
@@ -31,12 +32,14 @@ pub(crate) fn outlook(
     plan: &Plan,
     exact: bool,
     ledger: Option<&Arc<Ledger>>,
+    tries: Tries,
     again: impl FnOnce() -> Result<Plan, Exit>,
 ) -> Result<Outlook, Trouble> {
     let calls = plan.graph.node_weights().any(|node| matches!(node.stage, Stage::Call(_)));
     let Some(plan) = calls.then(again).and_then(Result::ok) else { return Ok(None) };
     let runtime = runtime()?;
-    let prediction = runtime.block_on(preview::predict(plan, (!exact).then_some(LOOK), ledger));
+    let time = (!exact).then_some(LOOK);
+    let prediction = runtime.block_on(preview::predict(plan, time, ledger, tries));
     runtime.shutdown_background();
     Ok(Some(prediction))
 }

@@ -21,6 +21,7 @@ mod otlp;
 mod params;
 mod plan;
 mod progress;
+mod rejects;
 mod render;
 mod restore;
 mod run;
@@ -120,6 +121,8 @@ fn command(matches: &ArgMatches, files: Files, screen: &Screen) -> Result<Exit, 
     match matches.subcommand() {
         Some(("run", matches)) => run::run(matches, &the_one(matches, files)?, screen),
         Some(("restore", matches)) => restore::restore(matches),
+        Some(("rejects", matches)) => rejects::rejects(matches, screen),
+        Some(("retry", matches)) => rejects::retry(matches, screen),
         Some(("cache", matches)) => cache::cache(matches),
         Some(("check", matches)) => check::check(matches, files),
         Some(("plan", matches)) => plan::plan(matches, &the_one(matches, files)?),

@@ -194,6 +194,20 @@ mod tests {
     }
 
     #[test]
+    fn what_was_given_is_kept_as_json() {
+        let pair = |name: &str| vec![(name.to_owned(), "b=c".to_owned())];
+        let inputs = Inputs {
+            params: pair("a"),
+            profiles: vec!["p".to_owned()],
+            sets: pair("a.b"),
+            complete: true,
+        };
+        let kept = to_json(&inputs);
+        assert_eq!(to_json(&from_json(&kept)), kept);
+        assert_eq!(to_json(&from_json(&Value::Null)), to_json(&Inputs::default()));
+    }
+
+    #[test]
     fn a_mistyped_flag_is_refused_with_the_closest() {
         let error = given("--inptu x").unwrap_err();
         assert!(error.contains("'--input'"), "{error}");

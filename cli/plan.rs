@@ -7,6 +7,7 @@ use flow_dsl::pipeline::{Limit, MaxFailures, OnError, Order, Output, RetryStep, 
 use flow_dsl::scalar::Rate;
 use flow_engine::door::Money;
 use flow_engine::plan::{Plan, PlanNode};
+use flow_engine::run::Tries;
 use flow_engine::stage::Stage;
 use serde_json::{Value, json};
 
@@ -25,7 +26,8 @@ pub(crate) fn plan(matches: &ArgMatches, file: &Loaded) -> Result<Exit, Trouble>
         Err(exit) => return Ok(exit),
     };
     let ledger = state::of_plan(matches, &file.path)?;
-    let outlook = foresee::outlook(&plan, matches.get_flag("exact"), ledger.as_ref(), again)?;
+    let exact = matches.get_flag("exact");
+    let outlook = foresee::outlook(&plan, exact, ledger.as_ref(), Tries::All, again)?;
     if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
         terminal::out(&format!("{:#}\n", to_json(&plan, &outlook)))?;
     } else {

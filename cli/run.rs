@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use flow_dsl::Inputs;
-use flow_engine::ledger::{Beginning, Journal};
+use flow_engine::ledger::{Beginning, Journal, Ledger};
 use flow_engine::plan::Plan;
 use flow_engine::report::Report;
 use flow_engine::run::{Around, Only, Run, Tries};
@@ -27,48 +27,86 @@ const MOST: u64 = 4 << 30;
 
 /// Runs the command.
 pub(crate) fn run(matches: &ArgMatches, file: &Loaded, screen: &Screen) -> Result<Exit, Trouble> {
-    let report_to = matches.get_one::<PathBuf>("report");
-    if let Some(path) = report_to {
-        writable(path)?;
-    }
     let (inputs, most) = (params::inputs(matches)?, matches.get_one::<f64>("max-cost").copied());
     let again = || file.plan_within(&inputs, most).and_then(|plan| anew(matches, plan));
-    let mut plan = match again() {
+    let plan = match again() {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
     if matches.get_flag("dry-run") {
         let tree = graph::tree(&Drawing::of(&plan));
         let ledger = state::of_plan(matches, &file.path)?;
-        let outlook = foresee::outlook(&plan, false, ledger.as_ref(), again)?;
+        let outlook = foresee::outlook(&plan, false, ledger.as_ref(), tries(matches), again)?;
         terminal::out(&format!("{}\ngraph\n{tree}", plan::text(&plan, &outlook)))?;
         return Ok(Exit::Done);
     }
-    if !plan.unset.is_empty() {
-        load::complain(&plan.unset);
+    if is_refused(matches, &plan)? {
         return Ok(Exit::Wrong);
     }
+    let (tries, ledger) = (tries(matches), state::of_run(matches, &file.path, &plan)?);
+    if ledger.is_none() && tries != Tries::All {
+        return Err(Trouble::wrong(
+            "without a ledger nobody knows what was rejected before",
+            "Leave `--keep-rejects` and `--only-failed` out, or `--state none`.",
+        ));
+    }
+    carry_out(matches, Job { file, inputs: &inputs, plan, ledger, tries }, screen)
+}
+
+/// What a run is about.
+pub(crate) struct Job<'a> {
+    pub(crate) file: &'a Loaded,
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) plan: Plan,
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    pub(crate) tries: Tries,
+}
+
+/// Runs a plan and accounts for it.
+pub(crate) fn carry_out(
+    matches: &ArgMatches,
+    mut job: Job<'_>,
+    screen: &Screen,
+) -> Result<Exit, Trouble> {
     let word = matches.get_one::<String>("progress").map_or("auto", String::as_str);
     let durable = matches.get_flag("durable");
     if durable {
-        plan.make_durable();
+        job.plan.make_durable();
     }
     let grace = matches.get_one::<Duration>("grace").copied().unwrap_or_default();
-    let around = around(matches, file, &inputs, &plan)?;
+    let around = around(&mut job)?;
     machine::open_more_files();
     let runtime = runtime()?;
     if let Some(ledger) = around.ledger.as_ref().filter(|_| durable) {
         runtime.block_on(ledger.make_durable()).map_err(state::trouble)?;
     }
-    let report = runtime.block_on(drive(plan, around, (word, grace), screen));
+    let report = runtime.block_on(drive(job.plan, around, (word, grace), screen));
     // A thread that is stuck in a blocking call must not hold back the account.
     runtime.shutdown_background();
     let (report, together) = report?;
-    let exit = finish(matches, &report, report_to)?;
+    let exit = finish(matches, &report)?;
     if let Some(together) = together.filter(|_| !matches.get_flag("json")) {
         terminal::out(&together)?;
     }
     Ok(exit)
+}
+
+/// What speaks against a run before it begins.
+pub(crate) fn is_refused(matches: &ArgMatches, plan: &Plan) -> Result<bool, Trouble> {
+    if let Some(path) = matches.get_one::<PathBuf>("report") {
+        writable(path)?;
+    }
+    load::complain(&plan.unset);
+    Ok(!plan.unset.is_empty())
+}
+
+/// Which records of earlier runs are tried, as the flags want it.
+fn tries(matches: &ArgMatches) -> Tries {
+    match (matches.get_flag("keep-rejects"), matches.get_flag("only-failed")) {
+        (_, true) => Tries::Rejected(Only::default()),
+        (true, _) => Tries::New,
+        _ => Tries::All,
+    }
 }
 
 /// What a run and those that it goes on with came to together.
@@ -97,34 +135,19 @@ pub(crate) fn anew(matches: &ArgMatches, mut plan: Plan) -> Result<Plan, Exit> {
 }
 
 /// What the run has in common with others: limits, and the ledger, in which it is noted.
-fn around(
-    matches: &ArgMatches,
-    file: &Loaded,
-    inputs: &Inputs,
-    plan: &Plan,
-) -> Result<Around, Trouble> {
+fn around(job: &mut Job<'_>) -> Result<Around, Trouble> {
     let limits = flow_engine::door::state::folder();
-    let tries = match (matches.get_flag("keep-rejects"), matches.get_flag("only-failed")) {
-        (_, true) => Tries::Rejected(Only::default()),
-        (true, _) => Tries::New,
-        _ => Tries::All,
-    };
-    let Some(ledger) = state::of_run(matches, &file.path, plan)? else {
-        if tries != Tries::All {
-            return Err(Trouble::wrong(
-                "without a ledger nobody knows what was rejected before",
-                "Leave `--keep-rejects` and `--only-failed` out, or `--state none`.",
-            ));
-        }
-        return Ok(Around { limits, ..Around::default() });
+    let tries = std::mem::take(&mut job.tries);
+    let Some(ledger) = job.ledger.take() else {
+        return Ok(Around { limits, tries, ..Around::default() });
     };
     let beginning = Beginning {
-        file: &state::name_of(&file.path, &ledger),
-        source: file.text(),
-        inputs: &params::to_json(inputs),
+        file: &state::name_of(&job.file.path, &ledger),
+        source: job.file.text(),
+        inputs: &params::to_json(job.inputs),
         flow: env!("CARGO_PKG_VERSION"),
     };
-    let current = ledger.begin(plan, &beginning).map_err(state::trouble)?;
+    let current = ledger.begin(&job.plan, &beginning).map_err(state::trouble)?;
     let journal = Journal::new(Arc::clone(&ledger), current);
     Ok(Around { limits, ledger: Some(ledger), journal: Some(Arc::new(journal)), tries })
 }
@@ -141,11 +164,7 @@ async fn settle(journal: &Journal, report: &Report) {
     }
 }
 
-fn finish(
-    matches: &ArgMatches,
-    report: &Report,
-    report_to: Option<&PathBuf>,
-) -> Result<Exit, Trouble> {
+fn finish(matches: &ArgMatches, report: &Report) -> Result<Exit, Trouble> {
     let as_json = || {
         let json = serde_json::to_string_pretty(report).map_err(|error| {
             Trouble::broken(
@@ -156,7 +175,7 @@ fn finish(
         json.map(|json| json + "\n")
     };
     terminal::out(&if matches.get_flag("json") { as_json()? } else { account::text(report) })?;
-    if let Some(path) = report_to {
+    if let Some(path) = matches.get_one::<PathBuf>("report") {
         draw::write(path, &as_json()?)?;
     }
     if let Some(error) = account::error(report) {

@@ -90,7 +90,8 @@ pub(crate) fn name_of(file: &Path, ledger: &Ledger) -> String {
 
 /// The pipeline file of a name in a ledger.
 pub(crate) fn file_of(name: &str, ledger: &Ledger) -> PathBuf {
-    ledger.folder().parent().map_or_else(|| PathBuf::from(name), |home| home.join(name))
+    let home = ledger.folder().parent().unwrap_or(Path::new(""));
+    home.strip_prefix(".").unwrap_or(home).join(name)
 }
 
 /// The folder of the ledger: `--state`, or the one beside the pipeline.

@@ -136,7 +136,7 @@ pub(super) fn restore() -> Command {
 }
 
 /// The folder of a pipeline, of commands whose words mean something else.
-fn within() -> Arg {
+pub(super) fn within() -> Arg {
     path("in", "FOLDER").help("The folder of the pipeline [default: the current one]")
 }
 

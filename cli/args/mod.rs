@@ -1,6 +1,7 @@
 //! The command line: commands, flags, help.
 
 mod history;
+mod rejects;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
@@ -76,6 +77,8 @@ pub(crate) fn command() -> Command {
             runs(),
             diff(),
             stages(),
+            rejects::rejects(),
+            rejects::retry(),
             cache(),
             restore(),
             doctor(),
@@ -98,32 +101,12 @@ fn run() -> Command {
         .after_help(RUN_EXAMPLES)
         .args([
             switch("dry-run", "Print the plan and the graph, and do nothing else"),
-            Arg::new("max-cost")
-                .long("max-cost")
-                .value_name("DOLLARS")
-                .value_parser(dollars)
-                .help("Stop in order before the calls of the run cost more"),
-            words("progress", "WHEN", &["auto", "bar", "plain", "json", "none"])
-                .default_value("auto")
-                .help("Show progress on stderr: a table on a terminal, lines elsewhere"),
-            path("report", "FILE").help("Write the whole report as JSON"),
             state(),
             switch("fresh", "Use no answers of earlier runs; new ones are kept"),
             from(),
             switch("keep-rejects", "Reject what was rejected before, without trying it again")
                 .conflicts_with("only-failed"),
             switch("only-failed", "Try only what was rejected before; what is new is left"),
-            Arg::new("grace")
-                .long("grace")
-                .value_name("TIME")
-                .default_value("30s")
-                .value_parser(time)
-                .help("How long SIGTERM lets calls in flight go on before the run stops at once"),
-            switch(
-                "durable",
-                "Wait for the disk at each transaction: nothing is lost with the power",
-            ),
-            switch("json", "Print the whole report as JSON instead of the account"),
             Arg::new("otlp")
                 .long("otlp")
                 .value_name("URL")
@@ -131,6 +114,30 @@ fn run() -> Command {
                 .hide_env_values(true)
                 .help("Send a span for each model call to an OpenTelemetry collector, as JSON"),
         ])
+        .args(of_a_run())
+}
+
+/// The flags of whatever runs a pipeline.
+fn of_a_run() -> [Arg; 6] {
+    [
+        Arg::new("max-cost")
+            .long("max-cost")
+            .value_name("DOLLARS")
+            .value_parser(dollars)
+            .help("Stop in order before the calls of the run cost more"),
+        words("progress", "WHEN", &["auto", "bar", "plain", "json", "none"])
+            .default_value("auto")
+            .help("Show progress on stderr: a table on a terminal, lines elsewhere"),
+        path("report", "FILE").help("Write the whole report as JSON"),
+        Arg::new("grace")
+            .long("grace")
+            .value_name("TIME")
+            .default_value("30s")
+            .value_parser(time)
+            .help("How long SIGTERM lets calls in flight go on before the run stops at once"),
+        switch("durable", "Wait for the disk at each transaction: nothing is lost with the power"),
+        switch("json", "Print the whole report as JSON instead of the account"),
+    ]
 }
 
 fn state() -> Arg {

@@ -16,6 +16,8 @@ fn help_teaches_every_command() {
         "diff",
         "explain",
         "cache",
+        "rejects",
+        "retry",
         "stages",
         "doctor",
         "completions",

@@ -20,6 +20,7 @@ mod money;
 mod otlp;
 mod plan;
 mod providers;
+mod rejects;
 mod resume;
 mod run;
 #[cfg(unix)]

@@ -80,6 +80,8 @@ pub struct Trial {
     pub factors: Vec<(&'static str, Hash)>,
     /// Over all that decided.
     pub key: Option<Hash>,
+    /// Whether it was not tried since somebody gave it up.
+    pub dropped: bool,
 }
 
 impl Trial {
@@ -236,9 +238,10 @@ impl Journal {
 
 fn insert(connection: &rusqlite::Connection, run: u64, note: &Note) -> Result<(), rusqlite::Error> {
     let sql = "INSERT INTO fates (run, node, record, path, line, fate, attempts, asked, reused, \
-               micros, key, factors, input, made, row, reason, answer) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
-    let Trial { attempts, asked, reused, micros, factors, key } = &note.trial;
+               micros, key, factors, input, made, row, reason, answer, dropped) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, \
+               ?18)";
+    let Trial { attempts, asked, reused, micros, factors, key, dropped } = &note.trial;
     let hex = |(name, hash): &(&'static str, Hash)| {
         ((*name).to_owned(), Value::String(format!("{hash:032x}")))
     };
@@ -267,6 +270,7 @@ fn insert(connection: &rusqlite::Connection, run: u64, note: &Note) -> Result<()
         note.row,
         note.reason,
         note.answer,
+        dropped,
     ])?;
     Ok(())
 }

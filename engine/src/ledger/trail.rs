@@ -66,6 +66,8 @@ pub struct Filter<'a> {
     /// A record by its id, or the beginning of it, by the file that it came from, or the end of its
     /// path, perhaps with `:` and a line.
     pub record: Option<&'a str>,
+    /// Given up, or not.
+    pub dropped: Option<bool>,
     /// At most so many.
     pub most: Option<u64>,
 }
@@ -104,21 +106,25 @@ impl Filter<'_> {
             add("nodes.node = ?1", vec![Sql::Text(node.to_owned())]);
         }
         if let Some(fate) = self.fate {
-            add("fate = ?1", vec![Sql::Text(fate.word().to_owned())]);
+            add("fates.fate = ?1", vec![Sql::Text(fate.word().to_owned())]);
+        }
+        if let Some(dropped) = self.dropped {
+            add("fates.dropped = ?1", vec![Sql::Integer(i64::from(dropped))]);
         }
         if let Some(reason) = self.reason {
-            add("instr(lower(reason), lower(?1)) > 0", vec![Sql::Text(reason.to_owned())]);
+            add("instr(lower(fates.reason), lower(?1)) > 0", vec![Sql::Text(reason.to_owned())]);
         }
         if let Some(record) = self.record {
-            let origin = "coalesce(CASE line WHEN 0 THEN path ELSE path || ':' || line END, '')";
-            let path = "coalesce(path, '')";
+            let origin = "coalesce(CASE fates.line WHEN 0 THEN fates.path ELSE fates.path || ':' || \
+                          fates.line END, '')";
+            let path = "coalesce(fates.path, '')";
             let named = [origin, path].map(|name| format!("{name} = ?1 OR {name} LIKE '%/' || ?1"));
             let named = named.join(" OR ");
             // What is no id lies between no two ids.
             let (low, high) = ids(record).unwrap_or((RecordId(1), RecordId(0)));
             let sql = Sql::Blob;
             add(
-                &format!("({named} OR record BETWEEN ?2 AND ?3)"),
+                &format!("({named} OR fates.record BETWEEN ?2 AND ?3)"),
                 vec![Sql::Text(record.to_owned()), sql(bytes(low)), sql(bytes(high))],
             );
         }
@@ -199,42 +205,52 @@ impl Ledger {
         self.read(|connection| texts::of(connection, hash))
     }
 
-    /// The last word on a record that a node has seen with the same key: why it was rejected and
-    /// whether it was given up then; nothing when it was not rejected.
+    /// The last word on a record that a node has seen, with a key or with any: why it was rejected
+    /// and whether it was given up then; nothing when it was not rejected.
     pub fn rejected(
         &self,
         node: &str,
         record: RecordId,
-        key: Hash,
+        key: Option<Hash>,
     ) -> Result<Option<Rejected>, StageError> {
-        let sql = "SELECT reason, answer, dropped FROM fates JOIN nodes ON nodes.run = fates.run \
-                   AND nodes.place = fates.node WHERE key = ?1 AND fate = 'rejected' AND \
-                   nodes.node = ?2 AND record = ?3 AND NOT EXISTS (SELECT 1 FROM fates AS later \
-                   JOIN nodes AS there ON there.run = later.run AND there.place = later.node WHERE \
-                   later.record = fates.record AND later.run > fates.run AND there.node = ?2 AND \
-                   later.fate NOT IN ('rejected', 'pending')) ORDER BY fate_id DESC LIMIT 1";
+        let with_key = if key.is_some() { "key = ?3 AND" } else { "?3 IS NULL AND" };
+        let sql = format!(
+            "SELECT reason, answer, dropped FROM {FROM} WHERE {with_key} fate = 'rejected' AND \
+             nodes.node = ?1 AND record = ?2 AND NOT EXISTS (SELECT 1 FROM fates AS later \
+             JOIN nodes AS there ON there.run = later.run AND there.place = later.node WHERE \
+             later.record = fates.record AND later.run > fates.run AND there.node = ?1 AND \
+             later.fate NOT IN ('rejected', 'pending')) ORDER BY fate_id DESC LIMIT 1"
+        );
         self.read(|connection| {
-            let mut query = connection.prepare_cached(sql)?;
+            let mut query = connection.prepare_cached(&sql)?;
             let row = |row: &Row<'_>| {
                 let reason: Option<String> = row.get(0)?;
                 let (answer, dropped) = (row.get(1)?, row.get(2)?);
                 Ok(Rejected { reason: reason.unwrap_or_default(), answer, dropped })
             };
-            query.query_row(params![key.to_le_bytes(), node, bytes(record)], row).optional()
+            let key = key.map(u128::to_le_bytes);
+            query.query_row(params![node, bytes(record), key], row).optional()
         })
     }
 
-    /// Gives rejects up: they are listed no more, and not tried again as long as nothing about them
-    /// changes. Says how many.
-    pub fn drop_rejects(&self, filter: &Filter<'_>) -> Result<u64, StageError> {
-        let (condition, values) =
-            Filter { fate: Some(Fate::Rejected), ..filter.clone() }.condition();
+    /// Gives rejects up, or takes that back. Those that are given up are listed no more, and not
+    /// tried again as long as nothing about them changes. Says how many changed.
+    pub fn drop_rejects(&self, filter: &Filter<'_>, dropped: bool) -> Result<u64, StageError> {
+        let rejected = Some(Fate::Rejected);
+        let filter = Filter { fate: rejected, dropped: Some(!dropped), ..filter.clone() };
+        let changed = self.count_fates(&filter)?;
+        let (condition, values) = filter.condition();
+        // The same reject of other runs, too: the last word on it counts.
         let sql = format!(
-            "UPDATE fates SET dropped = 1 WHERE dropped = 0 AND fate_id IN \
-             (SELECT fate_id FROM {FROM} WHERE {condition})"
+            "UPDATE fates SET dropped = {} WHERE fate = 'rejected' AND fate_id IN \
+             (SELECT same.fate_id FROM {FROM} JOIN fates AS same ON same.record = fates.record \
+             AND (same.fate_id = fates.fate_id OR same.key = fates.key) JOIN nodes AS there ON \
+             there.run = same.run AND there.place = same.node AND there.node = nodes.node \
+             WHERE {condition})",
+            u8::from(dropped),
         );
-        self.write(|connection| connection.execute(&sql, params_from_iter(values)))
-            .map(|changed| changed as u64)
+        self.write(|connection| connection.execute(&sql, params_from_iter(values)))?;
+        Ok(changed)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::door::{Money, Tokens};
 use crate::ledger::{Answers, Kept, Ledger, Needed};
 use crate::plan::{Plan, PlanNode};
 use crate::record::Record;
+use crate::run::{Tries, Turn, Turns};
 use crate::stage::{Call, Gather, Pull, Source, Stage, StageError, Survey};
 
 /// How far a run may be from earlier ones.
@@ -95,17 +96,22 @@ struct Sum {
     untold: bool,
 }
 
-/// Foresees a run that has a ledger. All of the input is read, or as much as can be in a time.
+/// Foresees a run that has a ledger and tries some records. All of the input is read, or as much as
+/// can be in a time.
 pub async fn predict(
     plan: Plan,
     time: Option<Duration>,
     ledger: Option<&Arc<Ledger>>,
+    tries: Tries,
 ) -> Result<Prediction, PreviewError> {
+    let tries = Arc::new(tries);
     let calls: Vec<(NodeIndex, Caller)> = plan
         .graph
         .node_indices()
         .filter_map(|at| {
-            Some((at, Caller::of(&plan.graph[at], cut::unforeseen(&plan, at), ledger)?))
+            let caller = Caller::of(&plan.graph[at], cut::unforeseen(&plan, at), ledger)?;
+            let turns = ledger.map(|ledger| Turns::of(&plan.graph[at], &tries, ledger));
+            Some((at, Caller { turns, ..caller }))
         })
         .collect();
     let limits = plan.limits.clone();
@@ -159,6 +165,7 @@ pub(super) struct Caller {
     node: String,
     call: Arc<dyn Call>,
     known: Arc<Answers>,
+    turns: Option<Turns>,
     past: Option<Needed>,
     pub(super) asked: Option<Asked>,
     /// The limits that its calls wait for.
@@ -190,6 +197,7 @@ impl Caller {
             node: node.name.clone(),
             call: Arc::clone(call),
             known: Arc::new(Answers::new(kept)),
+            turns: None,
             past,
             asked,
             limits,
@@ -204,6 +212,7 @@ impl Caller {
         Stage::Gather(Box::new(Count {
             call: Arc::clone(&self.call),
             known: Arc::clone(&self.known),
+            turns: self.turns.clone(),
             batch_size: self.batch_size,
             held: Vec::new(),
             sum: Arc::clone(&self.sum),
@@ -269,12 +278,20 @@ impl Caller {
 struct Count {
     call: Arc<dyn Call>,
     known: Arc<Answers>,
+    turns: Option<Turns>,
     batch_size: usize,
     held: Vec<Record>,
     sum: Arc<Mutex<Sum>>,
 }
 
 impl Count {
+    /// Whether a record would be tried.
+    fn is_tried(&self, record: &Record) -> Result<bool, StageError> {
+        let Some(turns) = &self.turns else { return Ok(true) };
+        let trial = turns.trial(&self.call.factors_of(record));
+        Ok(turns.turn(record, &trial)? == Turn::Try)
+    }
+
     fn count(&self, batch: &[Record]) {
         let estimate = self.call.estimate(batch, &self.known);
         let mut sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner);
@@ -288,7 +305,11 @@ impl Count {
 
 impl Gather for Count {
     fn take(&mut self, _: usize, records: Vec<Record>) -> Result<(), StageError> {
-        self.held.extend(records);
+        for record in records {
+            if self.is_tried(&record)? {
+                self.held.push(record);
+            }
+        }
         while self.held.len() >= self.batch_size {
             let batch: Vec<Record> = self.held.drain(..self.batch_size).collect();
             self.count(&batch);

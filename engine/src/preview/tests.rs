@@ -9,6 +9,7 @@ use super::*;
 use crate::door::{Money, Price};
 use crate::ledger::Answers;
 use crate::plan::Resolved;
+use crate::run::Tries;
 use crate::run::tests::{CountAll, Graph, Numbers, hints, keep, light, number, numbers, slow};
 use crate::stage::{Asked, Call, CallContext, Estimate, Pull, Source, StageError, Survey};
 
@@ -143,7 +144,7 @@ fn told(source: Stage) -> Graph {
 
 #[tokio::test]
 async fn what_is_read_to_its_end_is_counted_exactly() {
-    let prediction = predict(told(numbers(100)).plan(), None, None).await.unwrap();
+    let prediction = predict(told(numbers(100)).plan(), None, None, Tries::All).await.unwrap();
     let [first, second] = prediction.nodes.as_slice() else { panic!("{prediction:?}") };
     let need = first.need.unwrap();
     let sum = (0..100).sum::<u64>();
@@ -163,7 +164,7 @@ async fn what_is_read_to_its_end_is_counted_exactly() {
 
 #[tokio::test]
 async fn what_is_read_in_part_is_taken_for_the_whole_or_said_to_be_a_part() {
-    let cut = |source| predict(told(source).plan(), Some(Duration::ZERO), None);
+    let cut = |source| predict(told(source).plan(), Some(Duration::ZERO), None, Tries::All);
     let source = || Numbers { next: 0, end: 100, most: 5, bad: None };
     let known = cut(Stage::Source(Box::new(Long(source())))).await.unwrap();
     let Basis::Sampled { share } = known.nodes[0].basis else { panic!("{known:?}") };
@@ -176,7 +177,7 @@ async fn what_is_read_in_part_is_taken_for_the_whole_or_said_to_be_a_part() {
 
 #[tokio::test]
 async fn a_stage_that_cannot_tell_is_not_guessed_at() {
-    let prediction = predict(graph().plan(), None, None).await.unwrap();
+    let prediction = predict(graph().plan(), None, None, Tries::All).await.unwrap();
     assert_eq!((&prediction.nodes[0].basis, prediction.nodes[0].need), (&Basis::Untold, None));
     assert!(prediction.at_least && prediction.bottleneck.is_none());
 }

@@ -72,6 +72,7 @@ impl Attempts {
                 Turn::Try => todo.push((place, record)),
                 Turn::Pass => passing.push((place, record)),
                 Turn::Leave(rejected) => {
+                    trials[place].dropped = rejected.dropped;
                     settled.push((place, record, Settled::Failed(rejected.into()), 0));
                 }
             }

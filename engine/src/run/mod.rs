@@ -43,6 +43,7 @@ pub(crate) use source::PULL;
 pub(crate) use start::MOST_HEAVY;
 use start::{LineTask, NodeEnd};
 pub use tries::{Only, Tries};
+pub(crate) use tries::{Turn, Turns};
 
 /// A run under way, on the current tokio runtime. Dropping it, or the future that waits for its
 /// end, ends it at once.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::control::Control;
 use super::node::NodeError;
-use super::tries::Turn;
-use super::{Around, Tries, broken};
+use super::tries::{Turn, Turns};
+use super::{Around, broken};
 use crate::door::UsageCount;
-use crate::factor::{Factor, Hash, key};
+use crate::factor::Factor;
 use crate::ledger::{Fate, Journal, Note, Spender, Trial};
 use crate::plan::{Plan, PlanNode};
 use crate::record::Record;
@@ -23,10 +23,8 @@ pub(crate) struct Page {
     pub(super) control: Arc<Control>,
     /// Whether it is noted what became of every record; else only of those that failed.
     pub(super) all: bool,
-    /// What decides about all records of the node.
-    pub(super) factors: Arc<[(&'static str, Hash)]>,
     /// Which records of earlier runs are tried again.
-    pub(super) tries: Arc<Tries>,
+    pub(super) turns: Turns,
 }
 
 impl Page {
@@ -65,22 +63,15 @@ impl Page {
 
     /// A trial of a record about which these decide, besides what decides about all of the node.
     pub(crate) fn trial(&self, of_record: &[Factor]) -> Trial {
-        let factors: Vec<_> = of_record.iter().map(|factor| (factor.name, factor.hash())).collect();
-        let key = key(self.factors.iter().chain(&factors).copied());
-        Trial { factors, key: Some(key), ..Trial::default() }
+        self.turns.trial(of_record)
     }
 
     /// What is done with a record, after what became of it in earlier runs.
     pub(crate) fn turn(&self, record: &Record, trial: &Trial) -> Turn {
-        let rejected =
-            trial.key.map(|key| self.journal.ledger().rejected(&self.name, record.id, key));
-        match rejected.transpose() {
-            Ok(rejected) => self.tries.turn(&self.name, record, rejected.flatten()),
-            Err(error) => {
-                self.broke(error);
-                Turn::Pass
-            }
-        }
+        self.turns.turn(record, trial).unwrap_or_else(|error| {
+            self.broke(error);
+            Turn::Pass
+        })
     }
 
     /// Who pays for the calls that are counted here.
@@ -107,8 +98,7 @@ impl Pages {
             name: node.name.as_str().into(),
             control: Arc::clone(control),
             all,
-            factors: node.factors().iter().map(|factor| (factor.name, factor.hash())).collect(),
-            tries: Arc::clone(&tries),
+            turns: Turns::of(node, &tries, journal.ledger()),
         };
         Self(nodes.enumerate().map(page).collect())
     }

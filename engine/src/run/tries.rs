@@ -1,7 +1,12 @@
 //! Which records a run tries: all, only new ones, or only those that an earlier run has rejected.
 
-use crate::ledger::Rejected;
+use std::sync::Arc;
+
+use crate::factor::{Factor, Hash, key};
+use crate::ledger::{Ledger, Rejected, Trial};
+use crate::plan::PlanNode;
 use crate::record::Record;
+use crate::stage::StageError;
 
 /// Which records a run tries, among those that would take work.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +41,45 @@ pub(crate) enum Turn {
     Pass,
     /// It is rejected as before.
     Leave(Rejected),
+}
+
+/// How a node finds out which of its records are tried.
+#[derive(Debug, Clone)]
+pub(crate) struct Turns {
+    node: Arc<str>,
+    /// What decides about all records of the node.
+    factors: Arc<[(&'static str, Hash)]>,
+    tries: Arc<Tries>,
+    ledger: Arc<Ledger>,
+}
+
+impl Turns {
+    pub(crate) fn of(node: &PlanNode, tries: &Arc<Tries>, ledger: &Arc<Ledger>) -> Self {
+        Self {
+            node: node.name.as_str().into(),
+            factors: node.factors().iter().map(|factor| (factor.name, factor.hash())).collect(),
+            tries: Arc::clone(tries),
+            ledger: Arc::clone(ledger),
+        }
+    }
+
+    /// A trial of a record about which these decide, besides what decides about all of the node.
+    pub(crate) fn trial(&self, of_record: &[Factor]) -> Trial {
+        let factors: Vec<_> = of_record.iter().map(|factor| (factor.name, factor.hash())).collect();
+        let key = key(self.factors.iter().chain(&factors).copied());
+        Trial { factors, key: Some(key), ..Trial::default() }
+    }
+
+    /// What is done with a record, after what became of it in earlier runs.
+    pub(crate) fn turn(&self, record: &Record, trial: &Trial) -> Result<Turn, StageError> {
+        let before = |key| self.ledger.rejected(&self.node, record.id, key);
+        let mut rejected = trial.key.map_or(Ok(None), |key| before(Some(key)))?;
+        if rejected.is_none() && matches!(*self.tries, Tries::Rejected(_)) {
+            // The node or the record has changed since, perhaps to mend it.
+            rejected = before(None)?.filter(|rejected| !rejected.dropped);
+        }
+        Ok(self.tries.turn(&self.node, record, rejected))
+    }
 }
 
 impl Tries {

@@ -155,6 +155,8 @@ async fn what_was_rejected_is_tried_again_as_the_run_says() {
         (only(None), true, "a", 25, (2, 20, 0, 5)),
         (only(Some("refuses")), true, "a", 20, (2, 20, 0, 0)),
         (only(Some("other")), true, "a", 20, (0, 18, 2, 0)),
+        // The node has changed, perhaps to mend what was rejected.
+        (only(None), true, "b", 20, (2, 2, 0, 18)),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         first(folder.path()).run().await;
@@ -171,13 +173,27 @@ async fn a_reject_that_was_given_up_is_not_tried_until_it_changes() {
     let folder = tempfile::tempdir().expect("a folder");
     first(folder.path()).run().await;
     let ledger = Ledger::open(folder.path()).expect("a ledger");
-    let dropped = ledger.drop_rejects(&Filter { record: Some("numbers"), ..Filter::default() });
-    assert_eq!(dropped, Ok(0));
-    assert_eq!(ledger.drop_rejects(&Filter { node: Some("found"), ..Filter::default() }), Ok(2));
-    drop(ledger);
+    let drop_at = |node: &str, dropped| {
+        let filter = Filter { run: Some(1), node: Some(node), ..Filter::default() };
+        ledger.drop_rejects(&filter, dropped).expect("a ledger")
+    };
+    assert_eq!((drop_at("rows", true), drop_at("found", true), drop_at("found", true)), (0, 2, 0));
     let again = Try { mended: true, ..first(folder.path()) };
+    let only = Try { tries: Tries::Rejected(Only::default()), ..first(folder.path()) };
+    for given_up in [&again, &again, &only] {
+        let came = given_up.run().await;
+        assert_eq!((came.calls, node(&came.report, "found").rejected), (0, 2));
+        let rejects =
+            Filter { run: Some(came.run), fate: Some(Fate::Rejected), ..Filter::default() };
+        let listed = Filter { dropped: Some(false), ..rejects.clone() };
+        let count = |filter| ledger.count_fates(filter).expect("a ledger");
+        assert_eq!((count(&rejects), count(&listed)), (2, 0));
+    }
+    // It is taken back for the runs since then, too.
+    assert_eq!(drop_at("found", false), 2);
     let came = again.run().await;
-    assert_eq!((came.calls, node(&came.report, "found").rejected), (0, 2));
+    assert_eq!((came.calls, node(&came.report, "found").rejected), (2, 0));
+    drop_at("found", true);
     let came = Try { schema: "b", ..again }.run().await;
     assert_eq!((came.calls, node(&came.report, "found").rejected), (20, 0));
 }
