@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ArgMatches;
-use flow_engine::ledger::Ledger;
+use flow_engine::ledger::{Ledger, Pruned};
 use flow_engine::words::counted;
 
 use crate::exit::{Exit, Trouble};
@@ -20,13 +20,19 @@ pub(crate) fn cache(matches: &ArgMatches) -> Result<Exit, Trouble> {
         terminal::out(&stats(&ledger)?)?;
         return Ok(Exit::Done);
     }
-    let most = match matches.try_get_one::<u64>("to") {
-        Ok(Some(most)) => *most,
-        _ => 0,
-    };
     let runtime = crate::run::runtime()?;
-    let gone = runtime.block_on(ledger.prune(most)).map_err(trouble)?;
-    terminal::out(&format!("{} taken away\n", counted(gone, "answer")))?;
+    let gone = if let Ok(Some(most)) = matches.try_get_one::<u64>("to") {
+        runtime.block_on(ledger.prune(*most))
+    } else {
+        let cleared = runtime.block_on(ledger.clear());
+        cleared.map(|answers| Pruned { answers, ..Pruned::default() })
+    };
+    let Pruned { runs, answers } = gone.map_err(trouble)?;
+    let of_runs = match runs {
+        0 => String::new(),
+        runs => format!("the records of {} and ", counted(runs, "run")),
+    };
+    terminal::out(&format!("{of_runs}{} taken away\n", counted(answers, "answer")))?;
     Ok(Exit::Done)
 }
 fn stats(ledger: &Ledger) -> Result<String, Trouble> {

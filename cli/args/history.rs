@@ -16,7 +16,11 @@ pub(super) fn cache() -> Command {
         .arg_required_else_help(true)
         .subcommands([
             of("stats", "What is kept, by node"),
-            of("prune", "Take away what was used longest ago").arg(
+            of(
+                "prune",
+                "Take away the records of old runs, then answers that were used longest ago",
+            )
+            .arg(
                 Arg::new("to")
                     .long("to")
                     .value_name("SIZE")
@@ -24,7 +28,7 @@ pub(super) fn cache() -> Command {
                     .value_parser(size)
                     .help("What is left takes at most so much, as 500MB"),
             ),
-            of("clear", "Take away everything"),
+            of("clear", "Take away all answers"),
         ])
 }
 

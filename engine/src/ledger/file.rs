@@ -107,6 +107,11 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Option<Salvaged>), StageE
             StageError::new(format!("the folder `{}` cannot be made: {error}", folder.display()))
                 .help("Choose another one with `--state DIR`, or go without with `--state none`.")
         })?;
+        // What runs leave there is nobody's source; where it cannot be said, it need not be.
+        let ignore = folder.join(".gitignore");
+        if folder.ends_with(super::FOLDER) && !ignore.exists() {
+            let _ = fs::write(ignore, "*\n");
+        }
     }
     if with_end(path, MARK).exists() {
         let (connection, salvaged) = salvage(path).map_err(|error| broke(path, &error))?;

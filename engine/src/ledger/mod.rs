@@ -13,6 +13,7 @@ mod group;
 mod journal;
 mod needed;
 mod runs;
+mod size;
 mod texts;
 mod trail;
 
@@ -32,6 +33,7 @@ use group::Group;
 pub use journal::{Fate, Journal, Note, Trial};
 pub use needed::Needed;
 pub use runs::{Beginning, Current, Past, Standing};
+pub use size::Pruned;
 pub use texts::Text;
 pub use trail::{FateRow, Filter, Rejected};
 
@@ -163,15 +165,13 @@ impl Ledger {
         Ok(Some(Arc::from(text)))
     }
 
-    /// The end of a run: notes what was used, and takes away what was used longest ago when the
-    /// file is larger than `most` bytes. Says how many answers went.
-    pub async fn settle(&self, most: u64) -> Result<u64, StageError> {
+    /// Notes when answers were used.
+    async fn note_used(&self) -> Result<(), StageError> {
         let stale = std::mem::take(&mut *self.stale.lock().unwrap_or_else(PoisonError::into_inner));
-        if !stale.is_empty() {
-            self.for_each("UPDATE answers SET used = ?2 WHERE key = ?1", stale).await?;
+        if stale.is_empty() {
+            return Ok(());
         }
-        let size = std::fs::metadata(&self.path).map_or(0, |file| file.len());
-        if size > most { self.prune(most).await } else { Ok(0) }
+        self.for_each("UPDATE answers SET used = ?2 WHERE key = ?1", stale).await
     }
 
     /// Keeps an answer; it is in the file when this returns.
@@ -250,18 +250,6 @@ impl Ledger {
             transaction.commit()
         };
         self.answers.alone(work).await.map_err(|error| file::broke(&self.path, &error))
-    }
-
-    /// Takes the answers away that were used longest ago, until what is left takes at most so many
-    /// bytes. Says how many went.
-    pub async fn prune(&self, most: u64) -> Result<u64, StageError> {
-        let prune = move |connection: &mut Connection| {
-            let sql = "DELETE FROM answers WHERE key IN (SELECT key FROM (SELECT key, \
-                       sum(length(text)) OVER (ORDER BY used DESC, key) AS taken FROM answers) \
-                       WHERE taken > ?1)";
-            connection.execute(sql, params![most]).map(|gone| gone as u64)
-        };
-        self.answers.alone(prune).await.map_err(|error| file::broke(&self.path, &error))
     }
 }
 

@@ -218,3 +218,26 @@ async fn a_run_whose_process_is_gone_was_killed_and_the_next_one_goes_on_with_it
     assert_eq!(past(came.run).continues, None);
     assert_eq!(ledger.runs().expect("runs").len(), 3);
 }
+
+#[tokio::test]
+async fn the_records_of_old_runs_go_before_any_answer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for schema in ["a", "b", "c"] {
+        Try { schema, numbers: 200, ..first(folder.path()) }.run().await;
+    }
+    let ledger = Ledger::open(folder.path()).expect("a ledger");
+    let of = |run| ledger.count_fates(&Filter { run: Some(run), ..Filter::default() });
+    assert_eq!([of(1), of(2), of(3)], [Ok(380), Ok(380), Ok(380)]);
+    let pruned = ledger.prune(1).await.expect("pruned");
+    assert_eq!((pruned.runs, [of(1), of(2), of(3)]), (2, [Ok(0), Ok(0), Ok(380)]));
+    assert!(pruned.answers > 0);
+    assert_eq!(ledger.runs().expect("runs").len(), 3);
+    // What is left speaks of texts that are there.
+    for row in ledger.fates(&Filter { run: Some(3), ..Filter::default() }).expect("fates") {
+        for hash in row.made.iter().map(|(_, hash)| *hash).chain([row.input]) {
+            assert!(ledger.text(hash).expect("a ledger").is_some());
+        }
+    }
+    let factors = ledger.factors(3, "found").expect("factors");
+    assert_eq!(ledger.text(factors["schema"]).expect("a ledger").expect("a text").text, "c");
+}
