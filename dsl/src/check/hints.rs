@@ -88,6 +88,7 @@ impl Checker<'_> {
             }
             "cache" => hints.cache = self.cache(node).map(|v| Spanned::new(v, span)),
             "on_retry" => hints.on_retry = self.on_retry(node).map(|v| Spanned::new(v, span)),
+            "when" if self.in_braces(node) => {}
             "when" => {
                 let text = self.text(&condition(node), &what);
                 let before = self.found.len();

@@ -16,7 +16,20 @@ const FUEL: u64 = 1_000_000;
 #[derive(Default)]
 pub(super) struct Jinja {
     environment: OnceCell<Environment<'static>>,
-    known: HashMap<(bool, String), bool>,
+    known: HashMap<(UseKind, String, Option<usize>), Fit>,
+}
+
+/// How the use of a filter, test or function fits to what there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// There is one, and nothing speaks against this use of it.
+    Fits,
+    /// It is given fewer values than it needs.
+    TooFew,
+    /// It is given more values than it takes.
+    TooMany,
+    /// There is none of this name.
+    Unknown,
 }
 
 impl fmt::Debug for Jinja {
@@ -42,33 +55,52 @@ impl Jinja {
         })
     }
 
-    /// Whether there is such a filter, test or function. No value has a method.
-    pub(super) fn has(&mut self, kind: UseKind, name: &str) -> bool {
+    /// Whether there is such a filter, test or function, and takes so many values. No value has a
+    /// method.
+    pub(super) fn fit(&mut self, kind: UseKind, name: &str, given: Option<usize>) -> Fit {
         match kind {
-            UseKind::Function => return self.is_function(name),
-            UseKind::Method => return false,
+            UseKind::Function if !self.is_function(name) => return Fit::Unknown,
+            UseKind::Method => return Fit::Unknown,
             _ => {}
         }
-        let filter = kind == UseKind::Filter;
-        if let Some(&known) = self.known.get(&(filter, name.to_owned())) {
-            return known;
+        let key = (kind, name.to_owned(), given);
+        if let Some(&fit) = self.known.get(&key) {
+            return fit;
         }
-        let probe = if filter { format!("1 | {name}") } else { format!("1 is {name}") };
+        let fits = VALUES.iter().map(|value| self.tried(kind, name, given, value));
+        let fit = fits.reduce(|fit, other| if fit == Fit::Fits { other } else { fit });
+        let fit = fit.unwrap_or(Fit::Fits);
+        self.known.insert(key, fit);
+        fit
+    }
+
+    /// Uses it: what is said of the values themselves counts for nothing.
+    fn tried(&self, kind: UseKind, name: &str, given: Option<usize>, value: &str) -> Fit {
+        let values = vec![value; given.unwrap_or(0)].join(", ");
+        let probe = match kind {
+            UseKind::Filter => format!("{value} | {name}({values})"),
+            UseKind::Test => format!("{value} is {name}({values})"),
+            _ => format!("{name}({values})"),
+        };
         let outcome = self
             .environment()
             .compile_expression(&probe)
             .and_then(|expression| expression.eval(()));
-        let known = !outcome.is_err_and(|error| {
-            matches!(error.kind(), ErrorKind::UnknownFilter | ErrorKind::UnknownTest)
-        });
-        self.known.insert((filter, name.to_owned()), known);
-        known
+        match outcome.map_err(|error| error.kind()) {
+            Err(ErrorKind::UnknownFilter | ErrorKind::UnknownTest) => Fit::Unknown,
+            Err(ErrorKind::MissingArgument) if given.is_some() => Fit::TooFew,
+            Err(ErrorKind::TooManyArguments) if given.is_some() => Fit::TooMany,
+            _ => Fit::Fits,
+        }
     }
 
     pub(super) fn is_function(&self, name: &str) -> bool {
         self.environment().globals().any(|(known, _)| known == name)
     }
 }
+
+/// Values to try filters, tests and functions with: each asks for another kind.
+const VALUES: [&str; 3] = ["1", "'a'", "[]"];
 
 /// Names to suggest, of filters.
 const FILTERS: &[&str] = &[
@@ -199,41 +231,16 @@ pub(super) fn unknown(kind: UseKind, name: &str) -> (String, String, Option<&'st
     (message, help.to_owned(), None)
 }
 
-/// How an operator of another language, at a place of a text, is written here.
-pub(super) fn elsewhere(text: &str, at: usize) -> Option<&'static str> {
-    let (before, rest) = (text.get(..at)?, text.get(at..)?);
-    let word = rest.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
-    Some(match word.to_lowercase().as_str() {
-        "and" | "or" | "not" | "in" | "is" if word.chars().all(char::is_uppercase) => {
-            "write `and`, `or`, `not`, `in` and `is` in small letters"
-        }
-        "like" | "contains" => "write `'part' in FIELD`",
-        "between" => "write `1 <= FIELD <= 5`",
-        _ if rest.starts_with('=') => "compare with `==`",
-        _ if rest.starts_with('&') => "write `and`",
-        _ if rest.starts_with('|') && before.ends_with('|') => "write `or`",
-        _ if rest.starts_with('>') && before.ends_with('<') => "write `!=`",
-        _ if rest.starts_with('!') => "write `not`",
-        _ => return None,
-    })
-}
-
-/// The words of the template language's own complaints, less its inner names.
-pub(super) fn in_words(message: &str) -> String {
-    message
-        .replace("unexpected input after expression", "nothing can follow here")
-        .replace("unexpected end of input, expected expression", "ends where a value should follow")
-        .replace("unexpected end of input", "it ends too early")
-        .replace("end of variable block", "`}}`")
-        .replace("start of variable block", "`{{`")
-        .replace("end of block", "`%}`")
-        .replace("start of block", "`{%`")
-        .replace("template-data", "text")
-        .replace("identifier", "a name")
-        .replace("expected expression", "a value should follow")
-        .replace("unexpected character", "cannot stand here")
-        .replace("unexpected end of comment", "a comment is not closed: `#}` is missing")
-        .replace("unexpected end of string", "a quote is not closed")
+/// What is said when values are missing: the message and the help.
+pub(super) fn too_few(kind: UseKind, name: &str) -> (String, String) {
+    let message = format!("`{name}` needs more values than it is given");
+    let written = match (kind, name) {
+        (UseKind::Filter, "replace") => "FIELD | replace('old', 'new')".to_owned(),
+        (UseKind::Filter, _) => format!("FIELD | {name}(VALUE)"),
+        (UseKind::Test, _) => format!("FIELD is {name}(VALUE)"),
+        _ => format!("{name}(VALUE)"),
+    };
+    (message, format!("write them in brackets: `{written}`"))
 }
 
 #[cfg(test)]
@@ -243,22 +250,59 @@ mod tests {
     #[test]
     fn filters_and_tests_are_known_by_asking() {
         let mut jinja = Jinja::default();
-        assert!(jinja.has(UseKind::Filter, "upper") && jinja.has(UseKind::Filter, "join"));
-        assert!(!jinja.has(UseKind::Filter, "upperr"));
-        assert!(jinja.has(UseKind::Test, "defined") && jinja.has(UseKind::Test, "startingwith"));
-        assert!(!jinja.has(UseKind::Test, "defiend"));
-        assert!(jinja.has(UseKind::Function, "range") && !jinja.has(UseKind::Function, "type"));
-        assert!(!jinja.has(UseKind::Method, "upper"));
+        let mut has = |kind, name: &str| jinja.fit(kind, name, None) != Fit::Unknown;
+        assert!(has(UseKind::Filter, "upper") && has(UseKind::Filter, "join"));
+        assert!(!has(UseKind::Filter, "upperr"));
+        assert!(has(UseKind::Test, "defined") && has(UseKind::Test, "startingwith"));
+        assert!(!has(UseKind::Test, "defiend"));
+        assert!(has(UseKind::Function, "range") && !has(UseKind::Function, "type"));
+        assert!(!has(UseKind::Method, "upper"));
     }
 
     #[test]
     fn only_what_there_is_is_suggested() {
         let mut jinja = Jinja::default();
+        let mut has = |kind, name: &str| jinja.fit(kind, name, None) != Fit::Unknown;
         let kinds =
             [(UseKind::Filter, FILTERS), (UseKind::Test, TESTS), (UseKind::Function, FUNCTIONS)];
         for (kind, names) in kinds {
             for name in names {
-                assert!(jinja.has(kind, name), "{kind:?} {name}");
+                assert!(has(kind, name), "{kind:?} {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_values_that_are_given_are_counted() {
+        use UseKind::{Filter, Function, Test};
+        let mut jinja = Jinja::default();
+        for (kind, name, given, fit) in [
+            (Filter, "replace", 0, Fit::TooFew),
+            (Filter, "replace", 1, Fit::TooFew),
+            (Filter, "replace", 2, Fit::Fits),
+            (Filter, "upper", 0, Fit::Fits),
+            (Filter, "upper", 1, Fit::TooMany),
+            (Filter, "join", 0, Fit::Fits),
+            (Filter, "default", 3, Fit::TooMany),
+            (Filter, "trim", 3, Fit::TooMany),
+            (Filter, "split", 0, Fit::Fits),
+            (Test, "startingwith", 0, Fit::TooFew),
+            (Test, "divisibleby", 1, Fit::Fits),
+            (Test, "defined", 1, Fit::TooMany),
+            (Function, "range", 0, Fit::TooFew),
+            (Function, "range", 1, Fit::Fits),
+        ] {
+            assert_eq!(jinja.fit(kind, name, Some(given)), fit, "{kind:?} {name} {given}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_of_a_use_that_may_be_right() {
+        let mut jinja = Jinja::default();
+        for (kind, names) in [(UseKind::Filter, FILTERS), (UseKind::Test, TESTS)] {
+            for name in names {
+                let fits = (0..4).any(|given| jinja.fit(kind, name, Some(given)) == Fit::Fits);
+                assert!(fits, "{kind:?} {name}");
             }
         }
     }

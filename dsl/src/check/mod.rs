@@ -2,6 +2,7 @@
 
 mod bounds;
 mod budget;
+mod complaint;
 mod declarations;
 mod fields;
 mod fieldset;

@@ -2,9 +2,14 @@
 
 use minijinja::value::Serde;
 
-use super::template::{FieldUse, Unreadable, Use, UseKind, uses_of_expression, uses_of_template};
+use super::complaint::{Complaint, stray};
+use super::jinja::Fit;
+use super::template::{
+    FieldUse, Unreadable, Use, UseKind, is_over_fields, uses_of_expression, uses_of_template,
+};
 use super::{Checker, jinja, place};
 use crate::code::Code;
+use crate::diagnostic::Severity;
 use crate::parse::plain;
 use crate::source::Span;
 use crate::suggest::closest;
@@ -42,10 +47,11 @@ impl Checker<'_> {
     pub(super) fn rendered_anywhere(&mut self, node: &Node) -> Node {
         let value = match &node.value {
             Value::String(text) if is_template(text) => {
-                let fields = uses_of_template(text).is_ok_and(|uses| {
-                    uses.iter().any(|found| found.kind == UseKind::Name && found.name != "params")
-                });
-                if fields { node.value.clone() } else { self.rendered(node, false).value }
+                if is_over_fields(text) {
+                    node.value.clone()
+                } else {
+                    self.rendered(node, false).value
+                }
             }
             Value::List(items) => {
                 Value::List(items.iter().map(|item| self.rendered_anywhere(item)).collect())
@@ -82,7 +88,12 @@ impl Checker<'_> {
     /// false when the value of a param is not known.
     pub(super) fn template(&mut self, node: &Node, text: &str, scope: Scope) -> Option<bool> {
         match uses_of_template(text) {
-            Ok(uses) => self.uses(node, text, &uses, scope),
+            Ok(uses) => {
+                if let Some(stray) = stray(text) {
+                    self.stray(node, text, &stray);
+                }
+                self.uses(node, text, &uses, scope)
+            }
             Err(unreadable) => {
                 self.unreadable(node, text, &unreadable, Code::F0221);
                 None
@@ -100,26 +111,50 @@ impl Checker<'_> {
         }
     }
 
-    fn unreadable(&mut self, node: &Node, text: &str, unreadable: &Unreadable, code: Code) {
-        let range = unreadable.range.clone().unwrap_or(0..text.len());
-        let range = if range.is_empty() { 0..text.len() } else { range };
-        let what = if code == Code::F0221 { "template" } else { "condition" };
-        let said = jinja::in_words(&unreadable.message);
-        // What ends too early is not wrong in its last word.
-        let whole = !unreadable.message.contains("end of input");
-        let habit = jinja::elsewhere(text, range.start).filter(|_| whole);
-        let (said, help) = match habit {
-            Some(help) => ("is of another language".to_owned(), help),
-            None if code == Code::F0221 => {
-                (said, "a template looks like `{{ params.name }}` or `{{ field | upper }}`")
-            }
-            None => (said, "a condition looks like `confidence >= 0.8 and kind == 'process'`"),
-        };
-        let found = self
-            .at(node, self.part(node, text, &range), code, format!("the {what} cannot be read"))
-            .label(said)
-            .help(help);
+    fn stray(&mut self, node: &Node, text: &str, stray: &std::ops::Range<usize>) {
+        let message = format!("`{}` closes nothing", &text[stray.clone()]);
+        let mut found = self
+            .at(node, self.part(node, text, stray), Code::F0221, message)
+            .label("stays in the text as it is")
+            .help("to fill in a value, write `{{ NAME }}`");
+        found.severity = Severity::Warning;
         self.push(found);
+    }
+
+    /// Whether an expression over fields stands in braces, as in a template; says so.
+    pub(super) fn in_braces(&mut self, node: &Node) -> bool {
+        let Some(text) = node.as_str().filter(|text| is_template(text) && is_over_fields(text))
+        else {
+            return false;
+        };
+        let found = self.on(node, Code::F0222, "an expression over fields stands without braces");
+        let inner = text.trim().strip_prefix("{{").and_then(|text| text.strip_suffix("}}"));
+        self.push(match inner.map(str::trim).filter(|inner| !is_template(inner)) {
+            Some(inner) => found
+                .help(format!("write `{inner}`"))
+                .fix(self.part(node, text, &(0..text.len())), inner),
+            None => found.help("write names as they are: `confidence >= params.least`"),
+        });
+        true
+    }
+
+    fn unreadable(&mut self, node: &Node, text: &str, unreadable: &Unreadable, code: Code) {
+        let is_expression = code == Code::F0222;
+        let complaint = Complaint::of(text, unreadable, is_expression);
+        let (what, usual) = if is_expression {
+            ("expression", "an expression looks like `confidence >= 0.8 and kind == 'process'`")
+        } else {
+            ("template", "a template looks like `{{ params.name }}` or `{{ field | upper }}`")
+        };
+        let span = self.part(node, text, &complaint.range);
+        let found = self
+            .at(node, span, code, format!("the {what} cannot be read"))
+            .label(complaint.label)
+            .help(complaint.help.unwrap_or_else(|| usual.to_owned()));
+        self.push(match complaint.meant {
+            Some(meant) => found.fix(span, meant),
+            None => found,
+        });
     }
 
     /// The place of a part of a text.
@@ -134,15 +169,9 @@ impl Checker<'_> {
             let span = self.part(node, text, &found.range);
             match found.kind {
                 UseKind::Filter | UseKind::Test | UseKind::Function | UseKind::Method => {
-                    if !self.jinja.has(found.kind, &found.name) {
-                        fine = false;
-                        let (message, help, near) = jinja::unknown(found.kind, &found.name);
-                        let diagnostic = self.at(node, span, Code::F0224, message).help(help);
-                        self.push(match near {
-                            Some(near) => diagnostic.fix(span, near),
-                            None => diagnostic,
-                        });
-                    }
+                    let fit = self.jinja.fit(found.kind, &found.name, found.given);
+                    fine &= fit == Fit::Fits;
+                    self.misused(node, span, found, fit);
                 }
                 UseKind::Param if self.params.has(&found.name) => {
                     known &= self.params.values.contains_key(&found.name);
@@ -170,6 +199,28 @@ impl Checker<'_> {
             }
         }
         fine.then_some(known)
+    }
+
+    /// A filter, test, function or method that there is not, or not so.
+    fn misused(&mut self, node: &Node, span: Span, used: &Use, fit: Fit) {
+        let name = &used.name;
+        let (message, help, near) = match fit {
+            Fit::Fits => return,
+            Fit::Unknown => jinja::unknown(used.kind, name),
+            Fit::TooFew => {
+                let (message, help) = jinja::too_few(used.kind, name);
+                (message, help, None)
+            }
+            Fit::TooMany => {
+                let message = format!("`{name}` takes fewer values than it is given");
+                (message, "take some of those in `(..)` away".to_owned(), None)
+            }
+        };
+        let found = self.at(node, span, Code::F0224, message).help(help);
+        self.push(match near {
+            Some(near) => found.fix(span, near),
+            None => found,
+        });
     }
 
     fn unknown_param(&mut self, node: &Node, span: Span, name: &str) {

@@ -186,6 +186,9 @@ impl Checker<'_> {
         if schema.format() == Some("expression") && matches!(node.value, Value::Bool(_)) {
             return condition(node);
         }
+        if schema.format() == Some("expression") && self.in_braces(node) {
+            return Node { value: Value::Bad, ..node.clone() };
+        }
         let kept = schema.types().contains(&"string") && schema.format() == Some("template");
         if kept || !node.as_str().is_some_and(is_template) {
             return node.clone();

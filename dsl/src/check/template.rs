@@ -17,10 +17,12 @@ pub(super) struct Use {
     pub(super) range: Range<usize>,
     /// Whether the template says what happens when it is not there.
     pub(super) guarded: bool,
+    /// How many values a filter, test or function is given; nothing when that cannot be counted.
+    pub(super) given: Option<usize>,
 }
 
 /// What a [`Use`] names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum UseKind {
     /// `name`.
     Name,
@@ -78,6 +80,12 @@ pub(super) fn uses_of_expression(text: &str) -> Result<Vec<Use>, Unreadable> {
     Ok(walk.uses)
 }
 
+/// Whether a template that can be read names fields of a record.
+pub(super) fn is_over_fields(text: &str) -> bool {
+    let is_field = |found: &Use| found.kind == UseKind::Name && found.name != "params";
+    uses_of_template(text).is_ok_and(|uses| uses.iter().any(is_field))
+}
+
 /// Names that the template language gives.
 const GIVEN: &[&str] = &["loop", "self", "super", "caller", "varargs", "kwargs"];
 
@@ -99,7 +107,16 @@ impl<'t> Walk<'t> {
         // The span may hold more than the name.
         let at = if kind == UseKind::Name { within.find(name) } else { within.rfind(name) };
         let range = at.map_or(start..end.max(start), |at| start + at..start + at + name.len());
-        self.uses.push(Use { kind, name: name.to_owned(), range, guarded });
+        self.uses.push(Use { kind, name: name.to_owned(), range, guarded, given: None });
+    }
+
+    /// The name of something that is called.
+    fn callee(&mut self, kind: UseKind, name: &str, span: JinjaSpan, given: &[CallArg<'_>]) {
+        self.push(kind, name, span, false);
+        let plain = given.iter().all(|given| matches!(given, CallArg::Pos(_)));
+        if let Some(found) = self.uses.last_mut().filter(|_| plain) {
+            found.given = Some(given.len());
+        }
     }
 
     /// Whether the template sets the name itself, or the language does.
@@ -194,7 +211,7 @@ impl<'t> Walk<'t> {
     fn call(&mut self, callee: &Expr<'_>, arguments: &[CallArg<'_>]) {
         match callee {
             Expr::Var(name) if !self.is_own(name.id) => {
-                self.push(UseKind::Function, name.id, name.span(), false);
+                self.callee(UseKind::Function, name.id, name.span(), arguments);
             }
             Expr::GetAttr(inner) if !matches!(&inner.expr, Expr::Var(name) if self.is_own(name.id)) =>
             {
@@ -231,13 +248,13 @@ impl<'t> Walk<'t> {
                 _ => self.expression(&inner.expr, guarded),
             },
             Expr::Filter(inner) => {
-                self.push(UseKind::Filter, inner.name, inner.span(), false);
+                self.callee(UseKind::Filter, inner.name, inner.span(), &inner.args);
                 let guards = matches!(inner.name, "default" | "d");
                 inner.expr.iter().for_each(|value| self.expression(value, guarded || guards));
                 self.arguments(&inner.args);
             }
             Expr::Test(inner) => {
-                self.push(UseKind::Test, inner.name, inner.span(), false);
+                self.callee(UseKind::Test, inner.name, inner.span(), &inner.args);
                 let guards = matches!(inner.name, "defined" | "undefined");
                 self.expression(&inner.expr, guarded || guards);
                 self.arguments(&inner.args);

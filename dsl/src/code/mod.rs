@@ -72,7 +72,7 @@ codes! {
     F0218 Error "not an amount of money";
     F0220 Error "unknown param";
     F0221 Error "template cannot be read";
-    F0222 Error "condition cannot be read";
+    F0222 Error "expression cannot be read";
     F0223 Error "field where there is no record";
     F0224 Error "unknown filter, test or function";
     F0230 Error "unknown model";
