@@ -17,6 +17,7 @@ mod interviews;
 mod model_server;
 mod models;
 mod money;
+mod oracle;
 mod otlp;
 mod plan;
 mod providers;

@@ -1,9 +1,7 @@
-//! Runs that are killed, changed and run again: nothing is paid twice, and what is stored in the
-//! end is what an unbroken run stores.
+//! Runs of what has changed, or has not: nothing is paid twice.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,19 +39,23 @@ stages:
   file: {uses: store, from: long, with: {to: long.jsonl}}
 "#;
 
-/// Calls that are in flight at most.
-const AT_ONCE: u64 = 8 + 2 * 8;
-
 /// What a model was asked: each text, and how often.
-type Asked = Arc<Mutex<BTreeMap<String, u64>>>;
+pub(crate) type Asked = Arc<Mutex<BTreeMap<String, u64>>>;
 
 /// A model that finds the third word of each text and makes vectors of lengths.
-fn model() -> (ModelServer, Asked) {
+pub(crate) fn model() -> (ModelServer, Asked) {
+    model_until(Arc::new(AtomicUsize::new(usize::MAX)))
+}
+
+/// The same; calls from that number on get no answer.
+pub(crate) fn model_until(stop: Arc<AtomicUsize>) -> (ModelServer, Asked) {
     let asked = Asked::default();
     let seen = Arc::clone(&asked);
     let server = ModelServer::start(move |nth, body| {
         let mut asked = seen.lock().expect("the model");
-        let wait = Duration::from_millis(5 + (nth as u64 * 7) % 23);
+        let answers = nth < stop.load(Ordering::SeqCst);
+        let millis = if answers { 5 + (nth as u64 * 7) % 23 } else { 3_600_000 };
+        let wait = Duration::from_millis(millis);
         if let Some(texts) = body["input"].as_array() {
             let texts: Vec<&str> = texts.iter().filter_map(Value::as_str).collect();
             for text in &texts {
@@ -111,50 +113,6 @@ fn stored(folder: &Folder) -> Vec<String> {
     }
     all.sort();
     all
-}
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)
-}
-
-/// `FLOW_KILLS=100 FLOW_SEED=7 cargo test --test cli killed -- --nocapture` for the long version.
-#[test]
-fn a_run_that_is_killed_again_and_again_ends_as_an_unbroken_one() {
-    let (kills, seed) = (number("FLOW_KILLS", 6), number("FLOW_SEED", 1));
-    let rows = rows(0..400);
-    let (server, asked) = model();
-    let unbroken = folder(&rows);
-    run(&unbroken, &server, "");
-    let needed = asked.lock().expect("the model").values().sum::<u64>();
-    assert_eq!(needed, 600);
-    assert!(asked.lock().expect("the model").values().all(|times| *times == 1));
-
-    let (server, asked) = model();
-    let broken = folder(&rows);
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut killed = 0;
-    for _ in 0..kills {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flow"));
-        command.current_dir(broken.path(".")).args(["run", "calls.yaml", "--url", &server.url()]);
-        let mut child =
-            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary");
-        // Killed at a moment that the model's work decides, not the clock.
-        let until = server.calls() + random.usize(1..40);
-        while server.calls() < until && child.try_wait().expect("a status").is_none() {
-            std::thread::yield_now();
-        }
-        killed += u64::from(child.try_wait().expect("a status").is_none());
-        child.kill().expect("killed, or gone");
-        child.wait().expect("an end");
-    }
-    let answer = run(&broken, &server, "");
-    assert_eq!(stored(&broken), stored(&unbroken), "seed {seed}");
-    let asked = asked.lock().expect("the model");
-    let (texts, times) = (asked.len() as u64, asked.values().sum::<u64>());
-    println!("seed {seed}: {killed} kills, {} of {texts} asked again", times - texts);
-    assert_eq!(texts, needed, "{}", answer.out);
-    assert!(times - texts <= killed * AT_ONCE, "seed {seed}: {times} for {texts}");
-    assert!(killed > 0);
 }
 
 #[test]
@@ -335,4 +293,69 @@ fn the_ledger_is_looked_at_and_emptied() {
     folder.file(".flow/ledger.db", "this is no database, however long one looks at it");
     let answer = run(&folder, &server, "");
     assert!(answer.err.contains("the ledger was damaged"), "{}", answer.err);
+}
+
+/// Of the edited, the deleted and the added input only two take a call, and the row goes.
+#[test]
+fn of_two_thousand_inputs_only_those_that_changed_are_asked_about() {
+    let (server, asked) = model();
+    let asked = || std::mem::take(&mut *asked.lock().expect("the model"));
+    let folder = Folder::new();
+    let file = PIPELINE
+        .replace("path: rows.jsonl", "path: rows/*.json")
+        .replace("where: n % 2 == 1", "where: n >= 0")
+        .replace("parallelism: 8,", "parallelism: 64,")
+        .replace(
+            "vectors: {uses: embed, from: rows,",
+            "vectors: {uses: embed, from: rows, when: false,",
+        )
+        .replace("table: words, key: id}", "table: words, key: n, sync: true}");
+    folder.file("calls.yaml", &file);
+    let row = |n: u32, verb: &str| {
+        let text = format!("Row number w{n} {verb} here.");
+        folder.file(&format!("rows/{n:04}.json"), json!({"n": n, "text": text}).to_string());
+    };
+    (0..2000).for_each(|n| row(n, "is"));
+    let report = |more: &str| -> Value {
+        let answer = run(&folder, &server, &format!("--json {more}"));
+        serde_json::from_str(&answer.out).expect("a report")
+    };
+    let words = |report: &Value| {
+        let written = report["written"].as_array().expect("stores");
+        let words =
+            written.iter().find(|one| one["to"].as_str().is_some_and(|to| to.contains("words")));
+        let words = words.expect("the store");
+        json!([words["records"], words["removed"].as_u64().unwrap_or(0)])
+    };
+    let first = report("");
+    assert_eq!((asked().len(), words(&first)), (2000, json!([2000, 0])));
+    row(7, "was");
+    std::fs::remove_file(folder.path("rows/0011.json")).expect("a file");
+    row(2000, "is");
+    let second = report("");
+    assert_eq!(asked().len(), 2);
+    assert_eq!(words(&second), json!([2000, 1]));
+    let found = &second["nodes"][2];
+    let usage = &found["usage"];
+    assert_eq!(json!([found["in"], usage["calls"], usage["reused"]]), json!([2000, 2, 1998]));
+    let explained = folder.flow("explain --run last found").out;
+    let mut counts: Vec<&str> =
+        explained.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, ["1", "1", "1,998", "records"], "{explained}");
+    // What does not matter, one by one, and what does, of 99 of them.
+    let file = file.replace("rows/*.json", "rows/00*.json");
+    for (from, to, calls) in [
+        ("stages:", "# a remark\nstages:", 0),
+        ("found", "finds", 0),
+        ("parallelism: 64", "parallelism: 32", 0),
+        ("batch_size: 5", "batch_size: 50", 0),
+        ("flow: calls", "flow: calls\ntitle: Calls", 0),
+        ("A word.", "One word.", 99),
+    ] {
+        assert!(file.contains(from), "{from}");
+        folder.file("calls.yaml", file.replace(from, to));
+        report("");
+        assert_eq!(asked().len(), calls, "{from} to {to}");
+    }
 }
