@@ -79,7 +79,8 @@ fn why_idle(hint: &str, shape: Shape, work: Work) -> Option<&'static str> {
         "timeout" | "deadline" | "retry" | "backoff" | "on_retry" if !tries => {
             Some("it makes no attempts")
         }
-        "limit" | "budget" | "cache" if !calls => Some("it makes no calls"),
+        "limit" | "budget" if !calls => Some("it makes no calls"),
+        "cache" if !tries => Some("it keeps no results"),
         _ => None,
     }
 }

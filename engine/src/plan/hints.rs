@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flow_dsl::pipeline::{OnError, Order, Parallelism, PipelineNode};
+use flow_dsl::pipeline::{Cache, OnError, Order, Parallelism, PipelineNode};
 use flow_dsl::{Code, Diagnostic, Pipeline, Spanned};
 
 use super::Resolved;
@@ -79,9 +79,18 @@ pub(super) fn resolve(
         limit: value(hints.limit.as_ref()).filter(|_| call),
         budget: value(hints.budget.as_ref()).filter(|_| call).map(Money::dollars),
         on_retry: value(hints.on_retry.as_ref()).filter(|_| tries).unwrap_or_default(),
-        cache: value(hints.cache.as_ref()).unwrap_or_default(),
+        cache: value(hints.cache.as_ref()).unwrap_or_else(|| usual_cache(stage)),
         when: condition(pipeline, node, build)?,
     })
+}
+
+/// Answers are paid for, so they are kept; what a heavy map makes is kept where the file says so.
+fn usual_cache(stage: &Stage) -> Cache {
+    if matches!(stage, Stage::Heavy(_)) {
+        Cache { reads: false, writes: false, age: None }
+    } else {
+        Cache::default()
+    }
 }
 
 fn value<T: Clone>(hint: Option<&Spanned<T>>) -> Option<T> {

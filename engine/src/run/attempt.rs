@@ -10,6 +10,7 @@ use super::account::Account;
 use super::control::{Control, State};
 use super::node::{NodeError, blocking};
 use super::page::Page;
+use super::results::Results;
 use super::tries::Turn;
 use crate::door::{Cause, Door, Meter};
 use crate::ledger::{Answers, Kept, Trial};
@@ -38,6 +39,8 @@ pub(crate) struct Attempts {
     pub(crate) account: Arc<Account>,
     pub(crate) control: Arc<Control>,
     pub(crate) page: Option<Page>,
+    /// What a heavy map made in earlier runs, where that is wanted.
+    pub(crate) results: Option<Results>,
 }
 
 /// What became of one record of a batch.
@@ -68,6 +71,12 @@ impl Attempts {
         let (mut todo, mut passing, mut settled) = (Vec::new(), Vec::new(), Vec::new());
         for (place, record) in batch.into_iter().enumerate() {
             let turn = self.page.as_ref().map(|page| page.turn(&record, &trials[place]));
+            let results = self.results.as_ref();
+            if let Some(made) = results.and_then(|results| results.get(&record, &trials[place])) {
+                trials[place].reused = 1;
+                settled.push((place, record, Settled::Made(made), 0));
+                continue;
+            }
             match turn.unwrap_or(Turn::Try) {
                 Turn::Try => todo.push((place, record)),
                 Turn::Pass => passing.push((place, record)),
@@ -79,7 +88,9 @@ impl Attempts {
         }
         let open = Arc::new(Answers::new(self.kept.clone()));
         let closed = Arc::new(Answers::closed(self.kept.clone()));
-        settled.extend(self.work(todo, &open).await?);
+        let worked = self.work(todo, &open).await?;
+        self.keep(&worked, &trials).await?;
+        settled.extend(worked);
         settled.extend(self.work(passing, &closed).await?);
         let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.account.busy_micros.fetch_add(micros, Ordering::Relaxed);
@@ -87,10 +98,21 @@ impl Attempts {
         let records = settled.into_iter().map(|(place, record, result, attempts)| {
             let trial = std::mem::take(&mut trials[place]);
             let (first, second) = (open.counts(record.id), closed.counts(record.id));
-            let (asked, reused) = (first.asked, first.reused + second.reused);
+            let (asked, reused) = (first.asked, first.reused + second.reused + trial.reused);
             (record, result, Trial { attempts, asked, reused, micros, ..trial })
         });
         Ok(Outcome { records: records.collect() })
+    }
+
+    /// Keeps what a heavy map made, where that is wanted.
+    async fn keep(&self, worked: &[Done], trials: &[Trial]) -> Result<(), NodeError> {
+        let Some(results) = &self.results else { return Ok(()) };
+        let kept = worked.iter().filter_map(|(place, record, settled, _)| match settled {
+            Settled::Made(made) => Some(results.keep(record, &trials[*place], made)),
+            _ => None,
+        });
+        futures::future::try_join_all(kept).await?;
+        Ok(())
     }
 
     /// What decides about a record, where it is noted.

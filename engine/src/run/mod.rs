@@ -10,6 +10,7 @@ mod node;
 mod page;
 mod pool;
 mod progress;
+mod results;
 mod sink;
 mod source;
 mod start;

@@ -35,7 +35,8 @@ impl Page {
         }
     }
 
-    fn broke(&self, error: StageError) {
+    /// The ledger broke: the run ends in order.
+    pub(super) fn broke(&self, error: StageError) {
         self.control.end(broken(&self.name, NodeError::Broken(error)));
     }
 

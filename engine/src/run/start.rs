@@ -22,6 +22,7 @@ use super::edge::{Batching, EdgeCount, Inlet, Outlet, Writer, queue};
 use super::line::{self, Joint, Last, Line, Step};
 use super::node::{Node, NodeError};
 use super::page::Pages;
+use super::results::Results;
 use super::sink::Ending;
 use super::{
     Around, Run, Running, RunningEdge, Tries, Watch, Writes, broken, gather, pool, sink, source,
@@ -294,7 +295,7 @@ async fn drive(
                 0 => (MOST_HEAVY, 2 * node.hints.parallelism),
                 size => (size, 1),
             };
-            let attempts = attempts(&node, Work::Heavy(stage), door, Around::default());
+            let attempts = attempts(&node, Work::Heavy(stage), door, around);
             pool::drive(node, inlet, attempts, Batching::Eager { most, share }).await
         }
         (Stage::Call(stage), Some(inlet)) => {
@@ -325,7 +326,12 @@ fn attempts(node: &Node, work: Work, door: Arc<Door>, around: Around) -> Arc<Att
         cache: node.hints.cache,
         spender: node.page.as_ref().map(|page| page.spender(&node.account.usage)),
     });
+    let results = match (&work, &kept, &node.page) {
+        (Work::Heavy(_), Some(kept), Some(page)) => Results::new(kept.clone(), page.clone()),
+        _ => None,
+    };
     Arc::new(Attempts {
+        results,
         node: Arc::clone(&node.name),
         work,
         hints: node.hints.clone(),

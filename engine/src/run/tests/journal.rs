@@ -241,3 +241,48 @@ async fn the_records_of_old_runs_go_before_any_answer() {
     let factors = ledger.factors(3, "found").expect("factors");
     assert_eq!(ledger.text(factors["schema"]).expect("a ledger").expect("a text").text, "c");
 }
+
+/// Doubles numbers, and counts how often it does.
+struct Doubles(Arc<AtomicU64>);
+
+impl crate::stage::Heavy for Doubles {
+    fn apply(&self, record: &Record) -> Result<Vec<Record>, Failure> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        match number(record) {
+            3 => Err(Failure::bad("no three")),
+            4 => Ok(Vec::new()),
+            n => {
+                let mut double = record.child(0);
+                double.set("n", json!(n * 2));
+                Ok(vec![double, record.child(1)])
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_heavy_map_made_is_used_again_where_the_file_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let on = Cache::default();
+    let off = Cache { reads: false, writes: false, age: None };
+    let mut before: Option<Vec<Record>> = None;
+    // Three is tried again, as it was rejected.
+    for (cache, applied) in [(off, 20), (on, 20), (on, 1), (Cache { reads: false, ..on }, 20)] {
+        let count = Arc::new(AtomicU64::new(0));
+        let mut graph = Graph::new();
+        let source = graph.node("rows", numbers(20), hints(), &[]);
+        let heavy = Stage::Heavy(Arc::new(Doubles(Arc::clone(&count))));
+        let order = Order::Keep;
+        let twice = graph.node("twice", heavy, Resolved { order, cache, ..hints() }, &[source]);
+        let (sink, kept) = keep();
+        graph.node("saved", sink, hints(), &[twice]);
+        let plan = graph.plan();
+        let around = first(folder.path()).around(&plan);
+        let report = Run::start_among(plan, &around).finish().await;
+        let twice = node(&report, "twice");
+        assert_eq!((twice.passed, twice.filtered, twice.rejected), (18, 1, 1));
+        assert_eq!(count.load(Ordering::Relaxed), applied, "{cache:?}");
+        let made = kept.records.lock().expect("records").clone();
+        assert_eq!(before.get_or_insert_with(|| made.clone()), &made);
+    }
+}
