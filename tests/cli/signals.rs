@@ -1,8 +1,9 @@
 //! Signals to a run whose call is never answered.
 
 use std::io::{BufRead, BufReader, Lines};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -32,7 +33,7 @@ struct Slow {
     child: Child,
     said: Lines<BufReader<ChildStderr>>,
     _folder: Folder,
-    _server: (TcpListener, std::net::TcpStream),
+    _server: (TcpListener, TcpStream),
 }
 
 fn start(before: &str) -> Slow {
@@ -51,9 +52,23 @@ fn start(before: &str) -> Slow {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary");
-    let (call, _) = server.accept().expect("a call");
+    let call = accepted(&server, &mut child);
     let said = BufReader::new(child.stderr.take().expect("stderr")).lines();
     Slow { child, said, _folder: folder, _server: (server, call) }
+}
+
+/// The first call; a run that ends without one is told of instead of waited for.
+fn accepted(server: &TcpListener, child: &mut Child) -> TcpStream {
+    server.set_nonblocking(true).expect("a mode");
+    let patience = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < patience && child.try_wait().expect("a status").is_none() {
+        if let Ok((call, _)) = server.accept() {
+            return call;
+        }
+        std::thread::yield_now();
+    }
+    child.kill().expect("killed, or gone");
+    panic!("no call came");
 }
 
 impl Slow {
