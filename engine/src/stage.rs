@@ -323,6 +323,11 @@ pub trait Sink: Send {
     /// in place at the end always do.
     fn make_durable(&mut self) {}
 
+    /// The run begins; nothing was read or called yet. Claims what no other run may write meanwhile.
+    fn begin(&mut self) -> Result<(), StageError> {
+        Ok(())
+    }
+
     /// Writes records that came in at a port, all or none; gives back those that it could not use.
     fn write(
         &mut self,

@@ -72,25 +72,12 @@ impl Part {
         }
         let broke = |error| self.broke(&error);
         fs::create_dir_all(folder_of(&self.target)).map_err(broke)?;
-        for _ in 0..100 {
-            let options = OpenOptions::new().write(true).create(true).truncate(false).clone();
-            let file = options.open(&self.beside).map_err(broke)?;
-            match file.try_lock() {
-                Ok(()) if !is_same_file(&file, &self.beside) => {}
-                Ok(()) => {
-                    file.set_len(0).map_err(broke)?;
-                    return Ok(file);
-                }
-                Err(TryLockError::WouldBlock) => break,
-                Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
-                    file.set_len(0).map_err(broke)?;
-                    return Ok(file);
-                }
-                Err(TryLockError::Error(error)) => return Err(self.broke(&error)),
-            }
-        }
-        Err(StageError::new(format!("`{}` is being written by another node or run", self.to))
-            .help("Give each `store` a file of its own, or wait for the other run to end."))
+        let Some(file) = lock(&self.beside).map_err(broke)? else {
+            let message = format!("`{}` is being written by another node or run", self.to);
+            return Err(StageError::new(message)
+                .help("Give each `store` a file of its own, or wait for the other run to end."));
+        };
+        file.set_len(0).map(|()| file).map_err(broke)
     }
 
     fn broke(&self, error: &Error) -> StageError {
@@ -124,8 +111,26 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Whether the file still goes by this name: the last writer may have renamed it before it let
-/// the lock go.
+/// Opens a file, made when it is not there, and locks it; nothing when somebody else holds it. Where
+/// files cannot be locked, everybody may have it.
+pub(crate) fn lock(path: &Path) -> Result<Option<File>, Error> {
+    for _ in 0..100 {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) if !is_same_file(&file, path) => {}
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => break,
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+                return Ok(Some(file));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the file still goes by this name: the last one to hold it may have renamed or
+/// removed it before it let the lock go.
 #[cfg(unix)]
 fn is_same_file(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -60,7 +60,7 @@ fn start(before: &str) -> Slow {
 /// The first call; a run that ends without one is told of instead of waited for.
 fn accepted(server: &TcpListener, child: &mut Child) -> TcpStream {
     server.set_nonblocking(true).expect("a mode");
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + Duration::from_mins(1);
     while Instant::now() < patience && child.try_wait().expect("a status").is_none() {
         if let Ok((call, _)) = server.accept() {
             return call;

@@ -73,8 +73,6 @@ pub struct Watch {
     nodes: Vec<Running>,
     edges: Vec<RunningEdge>,
     control: Arc<Control>,
-    /// Of a part of the input only.
-    part: bool,
 }
 
 impl std::fmt::Debug for Watch {
@@ -254,8 +252,10 @@ impl Watch {
     }
 
     fn outcome(&self) -> Outcome {
-        let whole = self.control.status() == Status::Done && !self.part;
-        Outcome { nodes: self.accounts(), whole, failed: self.control.failed() }
+        let nodes = self.accounts();
+        let left = nodes.iter().any(|node| node.pending > 0);
+        let whole = self.control.status() == Status::Done && !left;
+        Outcome { nodes, whole, failed: self.control.failed() }
     }
 
     fn accounts(&self) -> Vec<NodeReport> {

@@ -24,9 +24,7 @@ use super::node::{Node, NodeError};
 use super::page::Pages;
 use super::results::Results;
 use super::sink::Ending;
-use super::{
-    Around, Run, Running, RunningEdge, Tries, Watch, Writes, broken, gather, pool, sink, source,
-};
+use super::{Around, Run, Running, RunningEdge, Watch, Writes, broken, gather, pool, sink, source};
 use crate::door::Door;
 use crate::ledger::Kept;
 use crate::plan::{Plan, PlanNode, joined_to, lines};
@@ -65,11 +63,12 @@ impl Drop for LineTask {
     }
 }
 
-pub(super) fn start(plan: Plan, around: &Around) -> Run {
+pub(super) fn start(mut plan: Plan, around: &Around) -> Run {
     let (mut nodes, edges) = lay_out(&plan);
     let door =
         Arc::new(Door::shared(&plan.limits, around.limits.as_deref()).within(plan.budgets()));
     let control = Arc::new(Control::new(Arc::clone(&door)));
+    begin(&mut plan, &control);
     let pages = Pages::of(&plan, around, &control);
     let lines = lines(&plan.graph);
     let (mut outlets, mut inlets) = connect(&mut nodes, &edges, &plan);
@@ -105,10 +104,19 @@ pub(super) fn start(plan: Plan, around: &Around) -> Run {
         }
         tasks.push(spawn(parts, inlets[line[0].index()].take(), &door, around));
     }
-    let (pipeline, started, part) =
-        (plan.name, Instant::now(), matches!(around.tries, Tries::Rejected(_)));
-    let watch = Watch { pipeline, started, nodes, edges, control, part };
+    let watch = Watch { pipeline: plan.name, started: Instant::now(), nodes, edges, control };
     Run { watch: Arc::new(watch), tasks }
+}
+
+/// Tells the sinks that the run begins. One that must not write ends the run before anything is paid.
+fn begin(plan: &mut Plan, control: &Control) {
+    for node in plan.graph.node_weights_mut() {
+        if let Stage::Sink(sink) = &mut node.stage
+            && let Err(error) = sink.begin()
+        {
+            control.end(broken(&node.name, error.into()));
+        }
+    }
 }
 
 /// A node of a line, about to be set to work.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use flow_engine::ledger::key_of;
 use flow_engine::outcome::Failed;
 use flow_engine::prelude::*;
 use rusqlite::types::{Value as Stored, ValueRef};
@@ -97,6 +98,11 @@ impl Books {
     pub(super) fn new(pipeline: &str, node: &str, key: &[String]) -> Self {
         let (pipeline, node, key) = (pipeline.to_owned(), node.to_owned(), key.to_vec());
         Self { pipeline, node, key, entry: None }
+    }
+
+    /// Who writes: a node of a pipeline with its key.
+    pub(super) fn writer(&self) -> u128 {
+        key_of(&json!([self.pipeline, self.node, self.key]).to_string())
     }
 
     /// Notes a row that was written.

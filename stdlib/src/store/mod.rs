@@ -3,6 +3,7 @@
 pub mod backup;
 mod books;
 mod cell;
+mod claim;
 mod connect;
 mod file;
 mod replaced;

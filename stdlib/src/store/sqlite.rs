@@ -10,6 +10,7 @@ use flow_engine::words::counted;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::books::{Books, Vanished};
+use super::claim::Claim;
 use super::connect::connect;
 use super::replaced::Seen;
 use super::row::{self, Columns, Row};
@@ -48,6 +49,8 @@ pub(super) struct SqliteSink {
     written: BTreeMap<String, u64>,
     seen: Seen,
     books: Option<Books>,
+    /// With `sync`, what keeps other runs of the node away.
+    claim: Option<Claim>,
 }
 
 /// The tables that were written to, by their names in small letters.
@@ -63,7 +66,7 @@ impl SqliteSink {
     pub(super) fn new(settings: SqliteSettings, books: Books) -> Self {
         let books = settings.sync.then_some(books);
         let (tables, written, seen) = (Tables::default(), BTreeMap::new(), Seen::default());
-        Self { settings, connection: None, tables, written, seen, books }
+        Self { settings, connection: None, tables, written, seen, books, claim: None }
     }
 
     fn broke(&self, error: &rusqlite::Error) -> StageError {
@@ -84,6 +87,15 @@ impl SqliteSink {
         StageError::new(format!("`{}` cannot be written: {error}", self.settings.to)).help(help)
     }
 
+    /// Makes the folder of the database.
+    fn make_folder(&self) -> Result<(), StageError> {
+        let to = &self.settings.to;
+        std::fs::create_dir_all(folder_of(&self.settings.path)).map_err(|error| {
+            StageError::new(format!("the folder of `{to}` cannot be made: {error}"))
+                .help("Choose a folder that may be written to.")
+        })
+    }
+
     fn open(&self) -> Result<Connection, StageError> {
         let path = &self.settings.path;
         let to = &self.settings.to;
@@ -91,10 +103,7 @@ impl SqliteSink {
             return Err(StageError::new(format!("`{to}` is a folder"))
                 .help("Name a file in it, such as `sqlite:out/records.db`."));
         }
-        std::fs::create_dir_all(folder_of(path)).map_err(|error| {
-            StageError::new(format!("the folder of `{to}` cannot be made: {error}"))
-                .help("Choose a folder that may be written to.")
-        })?;
+        self.make_folder()?;
         let connection =
             connect(path, self.settings.durable).map_err(|error| self.broke(&error))?;
         self.settings.shared.before_first_write(path, &connection).map_err(|error| {
@@ -267,6 +276,14 @@ impl Sink for SqliteSink {
         self.settings.durable = true;
     }
 
+    fn begin(&mut self) -> Result<(), StageError> {
+        let Some(books) = &self.books else { return Ok(()) };
+        self.make_folder()?;
+        let to = &self.settings.to;
+        self.claim = Some(Claim::of(&self.settings.path, books.writer(), to)?);
+        Ok(())
+    }
+
     fn write(
         &mut self,
         _: usize,
@@ -286,12 +303,12 @@ impl Sink for SqliteSink {
 
     fn commit(&mut self, outcome: &Outcome) -> Result<Vec<Written>, StageError> {
         let vanished = self.settle(outcome)?;
-        self.connection = None;
+        (self.connection, self.claim) = (None, None);
         Ok(self.written(&vanished))
     }
 
     fn abort(&mut self) -> Vec<Written> {
-        self.connection = None;
+        (self.connection, self.claim) = (None, None);
         self.written(&Vanished::default())
     }
 }

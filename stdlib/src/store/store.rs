@@ -29,7 +29,8 @@ use crate::settings::OneOrMany;
 /// wrote are not touched, nor those that another node with `sync` wrote too. Rows stay as long as a
 /// record of the same input (`_path`) fails anywhere in the run, since they may be of that record;
 /// the account counts them as well. A run in which nothing comes to be stored removes nothing and
-/// ends as broken, unless `allow_empty` is set.
+/// ends as broken, unless `allow_empty` is set. Two runs of such a node into one database at once are
+/// refused.
 ///
 /// Records of one run that have the same key take each other's place, and the last one stays. The
 /// account says how many did, as far as they meet one of the first 262,144 keys of the run.
