@@ -53,9 +53,9 @@ pub(crate) fn error(report: &Report) -> Option<String> {
     Some(format!("error: `{node}`: {message}\n{help}"))
 }
 
-/// The account for people.
-pub(crate) fn text(report: &Report) -> String {
-    let ending = match &report.status {
+/// How a run ended, in a few words.
+pub(crate) const fn ending(status: &Status) -> &'static str {
+    match status {
         Status::Done => "done",
         Status::Cancelled => "cancelled",
         Status::TooManyFailures { .. } => "stopped, too many failures",
@@ -63,7 +63,12 @@ pub(crate) fn text(report: &Report) -> String {
         Status::OverBudget { .. } => "stopped before the budget was passed",
         Status::Broken { .. } => "broken",
         Status::Bug { .. } => "broken by a bug",
-    };
+    }
+}
+
+/// The account for people.
+pub(crate) fn text(report: &Report) -> String {
+    let ending = ending(&report.status);
     let elapsed = number::duration(report.elapsed);
     let failed = match (&report.status, all_failed(report)) {
         (Status::Done, Some(node)) => format!(", but all that came to `{}` failed", node.node),

@@ -109,7 +109,8 @@ fn dispatch(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
         Some(("run", matches)) => matches.get_one::<String>("otlp"),
         _ => None,
     };
-    let export = log::start(matches.get_one::<String>("log"), collector, &screen)?;
+    let runs = matches!(matches.subcommand_name(), Some("run" | "retry" | "rejects"));
+    let export = log::start(matches.get_one::<String>("log"), collector, runs, &screen)?;
     let exit = command(matches, files, &screen);
     if let Some(trouble) = export.and_then(otlp::Export::finish) {
         terminal::err(&trouble);
@@ -129,6 +130,7 @@ fn command(matches: &ArgMatches, files: Files, screen: &Screen) -> Result<Exit, 
         Some(("graph", matches)) => draw::graph(matches, &the_one(matches, files)?),
         Some(("runs", matches)) => history::runs(matches),
         Some(("diff", matches)) => history::diff(matches),
+        Some(("logs", matches)) => history::logs(matches),
         Some(("show", matches)) => match run_of(matches, "file") {
             Some(run) => history::show(matches, &run),
             None => show::show(matches, &the_one(matches, files)?),

@@ -9,7 +9,7 @@ use clap::ArgMatches;
 use flow_dsl::Inputs;
 use flow_engine::ledger::{Beginning, Journal, Ledger};
 use flow_engine::plan::Plan;
-use flow_engine::report::Report;
+use flow_engine::report::{NodeReport, Report};
 use flow_engine::run::{Around, Only, Run, Tries};
 use tokio::time::{Instant, sleep_until};
 
@@ -20,7 +20,7 @@ use crate::number::counted;
 use crate::progress::Display;
 use crate::screen::Screen;
 use crate::signals::{Signals, Wish};
-use crate::{account, draw, foresee, machine, number, params, plan, state, terminal};
+use crate::{account, draw, foresee, log, machine, number, params, plan, state, terminal};
 
 /// Bytes that a ledger may have; what was used longest ago goes first.
 const MOST: u64 = 4 << 30;
@@ -149,6 +149,12 @@ fn around(job: &mut Job<'_>) -> Result<Around, Trouble> {
     };
     let current = ledger.begin(&job.plan, &beginning).map_err(state::trouble)?;
     let journal = Journal::new(Arc::clone(&ledger), current);
+    log::file::begin(ledger.folder(), journal.run());
+    let (run, file, flow) = (journal.run(), beginning.file, beginning.flow);
+    tracing::info!(run, file, pipeline = job.plan.name, flow, "the run begins");
+    if let Some(before) = journal.continues() {
+        tracing::info!("it goes on with run {before}");
+    }
     Ok(Around { limits, ledger: Some(ledger), journal: Some(Arc::new(journal)), tries })
 }
 
@@ -162,6 +168,16 @@ async fn settle(journal: &Journal, report: &Report) {
     {
         terminal::err(&format!("warning: {}\n", error.message));
     }
+}
+
+fn log_end(report: &Report) {
+    for node in &report.nodes {
+        let NodeReport { node, received, passed, filtered, rejected, pending, out, .. } = node;
+        tracing::info!(node, r#in = received, passed, filtered, rejected, pending, out, "counted");
+    }
+    let (took, calls) = (number::duration(report.elapsed), report.usage.calls);
+    let (cost, status) = (report.usage.spent(), account::ending(&report.status));
+    tracing::info!(%took, calls, reused = report.usage.reused, %cost, status, "the run ends");
 }
 
 fn finish(matches: &ArgMatches, report: &Report) -> Result<Exit, Trouble> {
@@ -242,6 +258,7 @@ async fn drive(
         match event {
             Event::Ended(report) => {
                 display.finish(&watch.progress());
+                log_end(&report);
                 let Some(journal) = &around.journal else { return Ok((*report, None)) };
                 settle(journal, &report).await;
                 return Ok((*report, together(journal)));

@@ -84,6 +84,23 @@ pub(super) fn runs() -> Command {
         ])
 }
 
+pub(super) fn logs() -> Command {
+    Command::new("logs")
+        .about("Print the log of a run: what happened in it, and when")
+        .after_help(
+            "Examples:\n  flow logs\n  flow logs 7 --in pipelines\n  flow logs last --follow",
+        )
+        .args([
+            Arg::new("run")
+                .value_name("RUN")
+                .default_value("last")
+                .help("The run: a number, or `last`"),
+            switch("follow", "Go on until the run ends"),
+            within(),
+            state(),
+        ])
+}
+
 pub(super) fn diff() -> Command {
     let run = |name: &'static str, help| Arg::new(name).value_name("RUN").required(true).help(help);
     Command::new("diff")

@@ -7,7 +7,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
 
 use crate::graph;
-use history::{cache, diff, explain, restore, runs, show};
+use history::{cache, diff, explain, logs, restore, runs, show};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -76,6 +76,7 @@ pub(crate) fn command() -> Command {
             show(),
             runs(),
             diff(),
+            logs(),
             stages(),
             rejects::rejects(),
             rejects::retry(),

@@ -2,6 +2,7 @@
 
 mod diff;
 mod explain;
+mod logs;
 mod node;
 mod outputs;
 mod record;
@@ -17,6 +18,7 @@ use flow_engine::report::Status;
 
 pub(crate) use diff::diff;
 pub(crate) use explain::explain;
+pub(crate) use logs::logs;
 pub(crate) use runs::runs;
 pub(crate) use show::show;
 

@@ -14,6 +14,7 @@ pub mod record;
 pub mod registry;
 pub mod report;
 pub mod run;
+mod seldom;
 pub mod stage;
 pub mod testing;
 pub mod words;

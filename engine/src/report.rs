@@ -81,6 +81,20 @@ pub enum Status {
     },
 }
 
+impl Status {
+    /// The node that ended the run, and why.
+    pub(crate) fn of_node(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Done | Self::Cancelled => None,
+            Self::TooManyFailures { node, message }
+            | Self::RecordFailed { node, message }
+            | Self::OverBudget { node, message }
+            | Self::Broken { node, message, .. }
+            | Self::Bug { node, message } => Some((node, message)),
+        }
+    }
+}
+
 /// The account of a node. At the end `in = passed + filtered + rejected + pending`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeReport {

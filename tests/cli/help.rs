@@ -14,6 +14,7 @@ fn help_teaches_every_command() {
         "show",
         "runs",
         "diff",
+        "logs",
         "explain",
         "cache",
         "rejects",

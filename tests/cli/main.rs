@@ -14,6 +14,7 @@ mod folder;
 mod help;
 mod history;
 mod interviews;
+mod long;
 mod model_server;
 mod models;
 mod money;

@@ -86,7 +86,7 @@ impl Door {
             sent.settle();
         }
         if let Some(patience) = answer.patience {
-            lane.limiter.pause(patience);
+            lane.be_patient(patience);
         }
         let sign = answer.json.as_ref().map_or_else(|fault| fault.sign, |_| Sign::Good);
         if let Some(place) = place {
@@ -174,7 +174,7 @@ impl Door {
                 let nobody = error.is_connect();
                 let mut fault = Fault::of(&error);
                 if nobody && fault.kind == FailureKind::Transient {
-                    fault = lane.pulse.missed(fault);
+                    fault = lane.missed(fault);
                 }
                 return failed(fault, None, nobody || error.is_builder());
             }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -12,7 +13,11 @@ use super::gate::Gate;
 use super::limit::Limiter;
 use super::pulse::Pulse;
 use super::{Door, Endpoint, Key};
+use crate::seldom::Seldom;
 use crate::stage::Failure;
+
+/// Patience that is worth a line in the log.
+const LONG: Duration = Duration::from_secs(1);
 
 /// The way to an endpoint.
 #[derive(Debug)]
@@ -24,6 +29,7 @@ pub(super) struct Lane {
     /// Only where no limit says what the server can take.
     pub(super) gate: Option<Arc<Gate>>,
     pub(super) pulse: Arc<Pulse>,
+    log: Seldom,
 }
 
 /// The ways that were gone so far.
@@ -85,11 +91,30 @@ impl Door {
         let gate = (!limiter.is_stated())
             .then(|| kept(&self.lanes.gates, &[&origin, &endpoint.model], Gate::new));
         let pulse = kept(&self.lanes.pulses, &[&origin], Pulse::default);
-        Ok(Lane { request, url: shown.into(), limiter, gate, pulse })
+        Ok(Lane { request, url: shown.into(), limiter, gate, pulse, log: Seldom::default() })
     }
 }
 
 impl Lane {
+    /// The server asks everybody to be patient.
+    pub(super) fn be_patient(&self, patience: Duration) {
+        if self.limiter.pause(patience)
+            && patience >= LONG
+            && let Some(left_out) = self.log.turn()
+        {
+            tracing::info!(url = self.url, ?patience, left_out, "the server asks for patience");
+        }
+    }
+
+    /// A call found nobody there: what the fault means, as far as the others know.
+    pub(super) fn missed(&self, fault: Fault) -> Fault {
+        let fault = self.pulse.missed(fault);
+        if let Some(left_out) = self.log.turn() {
+            tracing::warn!(url = self.url, left_out, "nobody was found at the server");
+        }
+        fault
+    }
+
     /// A request with this body.
     pub(super) fn request(&self, body: Vec<u8>) -> reqwest::Request {
         let mut request = reqwest::Request::new(reqwest::Method::POST, self.request.url().clone());

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::door::UsageCount;
 use crate::record::Record;
 use crate::report::{NodeReport, Reject};
+use crate::seldom::Seldom;
 
 /// Rejects of a node that the report shows one by one.
 const SHOWN: usize = 100;
@@ -26,6 +27,8 @@ pub(crate) struct Account {
     pub(crate) filtered: AtomicU64,
     pub(crate) rejected: AtomicU64,
     pub(crate) pending: AtomicU64,
+    /// Which of the rejects have a line in the log.
+    pub(crate) log: Seldom,
     pub(crate) out: AtomicU64,
     pub(crate) kept: AtomicU64,
     pub(crate) retries: AtomicU64,

@@ -40,7 +40,8 @@ impl Control {
         {
             let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
             if *status == Status::Done {
-                tracing::info!(?reason, "the run ends before its time");
+                let (node, why) = reason.of_node().unzip();
+                tracing::warn!(node, why, "the run ends before its time");
                 *status = reason;
             }
         }

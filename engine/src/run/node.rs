@@ -137,7 +137,6 @@ impl Node {
     /// Counts a record that failed for good, and says where it goes.
     pub(crate) fn judge(&self, mut record: Record, failure: &Failure, trial: Trial) -> Judged {
         let attempts = trial.attempts;
-        tracing::debug!(node = %self.name, id = %record.id, reason = %failure.reason, "a record failed");
         if matches!(failure.kind, FailureKind::Fatal | FailureKind::Gone) {
             self.account.leave(1);
             self.control.end(Status::Broken {
@@ -152,6 +151,11 @@ impl Node {
             let (node, message) = (self.name.to_string(), failure.reason.clone());
             self.control.end(Status::OverBudget { node, message });
             return Judged::Gone;
+        }
+        if let Some(left_out) = self.account.log.turn() {
+            let Failure { reason, .. } = failure;
+            let (node, from) = (&*self.name, record.path.as_deref());
+            tracing::info!(node, from, line = record.line, reason, attempts, left_out, "rejected");
         }
         self.control.note(&record);
         let error = error_object(&self.name, &record, failure, attempts);

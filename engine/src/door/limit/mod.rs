@@ -16,8 +16,12 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::meter::{Cause, Meter};
+use crate::seldom::Seldom;
 use ledger::{Ledger, Pace, Paces};
 use shared::Shared;
+
+/// A wait that is worth a line in the log, in nanoseconds.
+const LONG: u64 = 10_000_000_000;
 
 /// One limit.
 #[derive(Debug)]
@@ -25,6 +29,7 @@ pub(crate) struct Limiter {
     paces: Paces,
     slots: Option<Semaphore>,
     book: Book,
+    log: Seldom,
 }
 
 /// Where the state of a limit is kept.
@@ -60,12 +65,13 @@ impl Limiter {
             paces: [limit.requests.map(Pace::new), limit.tokens.map(Pace::new)],
             slots: limit.concurrency.map(Semaphore::new),
             book,
+            log: Seldom::default(),
         }
     }
 
     /// What holds back nobody until the server asks for patience.
     pub(crate) fn patient() -> Self {
-        Self { paces: [None, None], slots: None, book: Book::own() }
+        Self { paces: [None, None], slots: None, book: Book::own(), log: Seldom::default() }
     }
 
     /// Whether it says how much a server can take.
@@ -84,6 +90,12 @@ impl Limiter {
             let (wait, patience) = ledger.wait(now, moment);
             (moment, ledger.still, wait, patience)
         });
+        if wait >= LONG
+            && let Some(left_out) = self.log.turn()
+        {
+            let wait = Duration::from_nanos(wait);
+            tracing::info!(node = meter.node(), ?wait, left_out, "a call waits for its limit");
+        }
         while wait > 0 {
             for (cause, nanos) in [(Cause::Patience, patience), (Cause::Limit, wait - patience)] {
                 if nanos > 0 {
@@ -110,9 +122,10 @@ impl Limiter {
     }
 
     /// The server asks everybody to be patient.
-    pub(crate) fn pause(&self, patience: Duration) {
+    /// Whether that makes them wait longer than before.
+    pub(crate) fn pause(&self, patience: Duration) -> bool {
         let patience = u64::try_from(patience.as_nanos()).unwrap_or(u64::MAX);
-        self.book.with(|ledger, now| ledger.pause(now, patience));
+        self.book.with(|ledger, now| ledger.pause(now, patience))
     }
 
     fn settle(&self, more: f64) {
