@@ -38,14 +38,15 @@ pub trait Config: DeserializeOwned + JsonSchema + Sized + 'static {
         Fields::Unknown
     }
 
-    /// What is wrong with settings that can be judged one by one, of a node that cannot be built
-    /// because of others; those are not in `settings`.
+    /// Everything that can be said against single settings, and against some together. Settings
+    /// with a mistake and those that wait for the value of a param are left out: that one is not
+    /// there means nothing. A stage is built only when nothing is said.
     fn weigh(settings: &Value, build: &Build<'_>) -> Vec<BuildError> {
         let _ = (settings, build);
         Vec::new()
     }
 
-    /// Makes the stage. Reads files that settings name through `build`; touches nothing else.
+    /// Makes the stage of settings that [`Self::weigh`] has passed. Reads files that settings name through `build`; touches nothing else.
     fn build(self, build: &Build<'_>) -> Result<Stage, BuildError>;
 }
 
@@ -72,6 +73,15 @@ impl BuildError {
     /// A setting and what is wrong with it.
     pub fn setting(setting: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Setting { setting: setting.into(), message: message.into(), help: None }
+    }
+
+    /// Says it of another setting, such as an item of a list.
+    #[must_use]
+    pub fn at(mut self, place: &str) -> Self {
+        if let Self::Setting { setting, .. } = &mut self {
+            place.clone_into(setting);
+        }
+        self
     }
 
     /// What to do about it.
@@ -150,7 +160,7 @@ pub struct StageDef {
     /// What the checker may know.
     pub spec: fn() -> StageSpec,
     /// Makes it.
-    pub build: fn(Value, &Build<'_>) -> Result<Stage, BuildError>,
+    pub build: fn(Value, &Build<'_>) -> Result<Stage, Vec<BuildError>>,
     /// Judges its settings one by one.
     pub weigh: fn(&Value, &Build<'_>) -> Vec<BuildError>,
 }
@@ -182,10 +192,14 @@ fn spec<C: Config>() -> StageSpec {
     }
 }
 
-fn build<C: Config>(settings: Value, build: &Build<'_>) -> Result<Stage, BuildError> {
+fn build<C: Config>(settings: Value, build: &Build<'_>) -> Result<Stage, Vec<BuildError>> {
+    let refused = C::weigh(&settings, build);
+    if !refused.is_empty() {
+        return Err(refused);
+    }
     let config: C = crate::expr::with_params(build.params, || serde_json::from_value(settings))
-        .map_err(|error| BuildError::setting("", format!("cannot be read: {error}")))?;
-    let stage = config.build(build)?;
+        .map_err(|error| vec![BuildError::setting("", format!("cannot be read: {error}"))])?;
+    let stage = config.build(build).map_err(|error| vec![error])?;
     debug_assert!(is_said(C::work(None), &stage), "`{}` is {stage:?}", C::NAME);
     Ok(stage)
 }

@@ -23,7 +23,7 @@ pub fn record(object: Value) -> Record {
 }
 
 /// Builds a stage from settings, in a folder.
-pub fn build_in<C: Config>(folder: &Path, settings: Value) -> Result<Stage, BuildError> {
+pub fn build_in<C: Config>(folder: &Path, settings: Value) -> Result<Stage, Vec<BuildError>> {
     let source = flow_dsl::SourceFile::new("test.yaml", "");
     let secrets = Secrets::default();
     let build = Build {
@@ -42,19 +42,23 @@ pub fn build_in<C: Config>(folder: &Path, settings: Value) -> Result<Stage, Buil
 }
 
 /// Builds a stage from settings.
-pub fn build<C: Config>(settings: Value) -> Result<Stage, BuildError> {
+pub fn build<C: Config>(settings: Value) -> Result<Stage, Vec<BuildError>> {
     build_in::<C>(Path::new("."), settings)
 }
 
-/// The message of a [`BuildError`] with its setting.
+/// The messages of what is refused with its settings, a line each.
 pub fn refusal<C: Config>(settings: Value) -> String {
-    match build::<C>(settings) {
-        Ok(_) => "built".to_owned(),
-        Err(BuildError::Setting { setting, message, .. }) => format!("{setting}: {message}"),
-        Err(BuildError::File(diagnostics)) => {
-            diagnostics.iter().map(|one| one.message.as_str()).collect::<Vec<_>>().join("\n")
-        }
-    }
+    refused(build::<C>(settings))
+}
+
+/// The messages of what was refused with its settings, a line each.
+pub fn refused(built: Result<Stage, Vec<BuildError>>) -> String {
+    let Err(errors) = built else { return "built".to_owned() };
+    let lines = errors.into_iter().flat_map(|error| match error {
+        BuildError::Setting { setting, message, .. } => vec![format!("{setting}: {message}")],
+        BuildError::File(found) => found.into_iter().map(|one| one.message).collect(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Runs a map over rows, one after another, and gives what leaves it; a failure stops with its

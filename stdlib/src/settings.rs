@@ -6,9 +6,19 @@ use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
 /// Names that no field can have: a record always answers to them.
 pub(crate) const RESERVED: [&str; 3] = ["_id", "_path", "_line"];
+
+/// The texts of a setting that is one text or a list of them; none when it is not there.
+pub(crate) fn texts<'a>(settings: &'a Value, name: &str) -> Vec<&'a str> {
+    match settings.get(name) {
+        Some(Value::String(text)) => vec![text],
+        Some(Value::Array(texts)) => texts.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
 
 /// One string, or a list of them.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -67,6 +67,28 @@ fn what_only_a_stage_can_judge_is_found_without_a_plan() {
 }
 
 #[test]
+fn all_that_a_stage_refuses_is_told() {
+    let folder = Folder::small();
+    let wrong = "
+flow: wrong
+models: {r: {provider: rules}}
+stages:
+  rows: {uses: read, with: {path: ['a[', 'b['], delimiter: abc}}
+  a: {uses: set, from: rows, with: {fields: {_id: x, b: y}, values: {b: '1', c: '1'}, remove: [c]}}
+  b: {uses: chunk, from: a, with: {size: 5, overlap: 9, keep: [id, end, text], unit: words}}
+  c: {uses: embed, from: b, with: {model: r, into: _path, dimensions: 0}}
+  d: {uses: extract, from: c, with: {model: r, schema: gone.yaml, carry: [_id, kind], prompt: x}}
+  e: {uses: report, from: d, with: {to: [a.pdf, b.md, ./b.md], schema: gone.yaml}}
+  f: {uses: store, from: c, with: {to: x.csv, key: id, table: t, columns: [a, a], backup: 3}}
+  g: {uses: store, from: c, with: {to: 'sqlite:', key: [], table: '', columns: []}}
+  h: {uses: store, from: c, with: {to: 'sqlite:x.db', key: 3, sync: true, allow_empty: yes}}
+";
+    folder.file("wrong.yaml", wrong);
+    let answer = folder.flow("check wrong.yaml --format short");
+    insta::assert_snapshot!("all_that_a_stage_refuses_is_told", answer.err);
+}
+
+#[test]
 fn no_mistake_hides_another() {
     let folder = Folder::small();
     let wrong = "

@@ -323,17 +323,12 @@ fn plan_nodes(
             secrets,
             on_retry: node.hints.on_retry.as_ref().map_or(&[], |steps| &steps.value),
         };
-        let result =
-            if ready(node) { plan_node(pipeline, node, registry, &build) } else { Err(Vec::new()) };
-        let weighed = |mut found: Vec<Diagnostic>| {
-            for more in settings::weighed(pipeline, node, registry, &build) {
-                if !found.contains(&more) {
-                    found.push(more);
-                }
-            }
-            diagnostics.extend(found);
+        let result = if ready(node) {
+            plan_node(pipeline, node, registry, &build)
+        } else {
+            Err(settings::weighed(pipeline, node, registry, &build))
         };
-        planned.push(result.map_err(weighed).ok());
+        planned.push(result.map_err(|found| diagnostics.extend(found)).ok());
     }
     let built = pipeline.nodes.iter().zip(&planned);
     let built = built.filter_map(|(node, planned)| Some((node, planned.as_ref()?)));
@@ -354,7 +349,7 @@ fn plan_node(
         .stage(&node.uses.value)
         .ok_or_else(|| at_kind(format!("no stage called `{}`", node.uses.value)))?;
     let stage = (def.build)(node.settings.to_json(), build)
-        .map_err(|error| settings::refused(pipeline, node, error))?;
+        .map_err(|errors| settings::refused(pipeline, node, errors))?;
     let hints = hints::resolve(pipeline, node, &stage, build)?;
     models::fit(pipeline, node, &stage)?;
     let asked = |error: crate::stage::StageError| {

@@ -9,7 +9,7 @@ use flow_dsl::{Code, Diagnostic, Pipeline, SourceFile, Span};
 use crate::door::UnsetSecret;
 use crate::registry::{Build, BuildError, Registry};
 
-/// The place of a setting, `fields.name` for a part of one, and the text that it stands in (the
+/// The place of a setting, `fields.name` or `to.1` for a part of one, and the text that it stands in (the
 /// file, or `--set`); of the stage's name when neither has it.
 pub(super) fn place(
     pipeline: &Pipeline,
@@ -19,16 +19,28 @@ pub(super) fn place(
     let mut found = None;
     let mut at = &node.settings;
     for part in setting.split('.').filter(|part| !part.is_empty()) {
-        match at.get(part) {
-            Some(value) => {
-                found = Some(value);
-                at = value;
-            }
-            None => break,
-        }
+        let Some(value) = at.get(part).or_else(|| item(at, part)) else { break };
+        found = Some(value);
+        at = value;
     }
     let source = found.and_then(|found| found.source.as_ref()).unwrap_or(&pipeline.source);
     (Arc::clone(source), found.map_or(node.uses.span, |found| found.span))
+}
+
+/// A setting as messages call it: an item of a list by the name of the list.
+fn named<'s>(node: &PipelineNode, setting: &'s str) -> &'s str {
+    let list = setting.split_once('.').map(|(list, _)| list);
+    let is_list = |list: &&str| {
+        node.settings.get(list).is_some_and(|list| matches!(list.value, Value::List(_)))
+    };
+    list.filter(is_list).unwrap_or(setting)
+}
+
+fn item<'n>(node: &'n Node, part: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::List(items) => items.get(part.parse::<usize>().ok()?),
+        _ => None,
+    }
 }
 
 /// Whether a part of a setting depends on a param that has no value, itself or through one of the
@@ -43,19 +55,23 @@ pub(super) fn waits(setting: &Node, names: &[&str]) -> bool {
     }
 }
 
-/// A stage's refusal as a diagnostic at its setting.
+/// What a stage refuses, as diagnostics at its settings.
 pub(super) fn refused(
     pipeline: &Pipeline,
     node: &PipelineNode,
-    error: BuildError,
+    errors: Vec<BuildError>,
 ) -> Vec<Diagnostic> {
+    errors.into_iter().flat_map(|error| refusal(pipeline, node, error)).collect()
+}
+
+fn refusal(pipeline: &Pipeline, node: &PipelineNode, error: BuildError) -> Vec<Diagnostic> {
     match error {
         BuildError::File(diagnostics) => diagnostics,
         BuildError::Setting { setting, message, help } => {
             let message = if setting.is_empty() {
                 format!("`{}`: the settings of `{}`: {message}", node.name.value, node.uses.value)
             } else {
-                format!("`{setting}`: {message}")
+                format!("`{}`: {message}", named(node, &setting))
             };
             let (source, span) = place(pipeline, node, &setting);
             let mut diagnostic = Diagnostic::new(Code::F0501, &source, span, message)
@@ -76,8 +92,7 @@ pub(super) fn weighed(
     let Some(def) = registry.stage(&node.uses.value) else { return Vec::new() };
     let readable = node.settings.entries().iter().filter(|entry| !waits(&entry.value, &[]));
     let settings = readable.map(|entry| (entry.key.value.clone(), entry.value.to_json()));
-    let errors = (def.weigh)(&serde_json::Value::Object(settings.collect()), build);
-    errors.into_iter().flat_map(|error| refused(pipeline, node, error)).collect()
+    refused(pipeline, node, (def.weigh)(&serde_json::Value::Object(settings.collect()), build))
 }
 
 /// A secret that this run needs and that is not set.

@@ -8,8 +8,6 @@ use flow_engine::prelude::*;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::settings::RESERVED;
-
 /// Names and the expressions that give their values.
 #[derive(Debug, Default)]
 pub(crate) struct Carry(Vec<(Arc<str>, Expr)>);
@@ -24,12 +22,6 @@ impl Carry {
             }
             _ => Vec::new(),
         }
-    }
-
-    /// The first name that is not free.
-    pub(crate) fn taken(&self, names: &[&str]) -> Option<&str> {
-        let taken = |name: &&str| names.contains(name) || RESERVED.contains(name);
-        self.0.iter().map(|(name, _)| &**name).find(taken)
     }
 
     /// The values for a record.

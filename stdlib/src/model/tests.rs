@@ -8,13 +8,13 @@ use flow_dsl::{SourceFile, Span, Spanned};
 use flow_engine::door::Secrets;
 use flow_engine::prelude::*;
 use flow_engine::registry::StageDef;
-use flow_engine::testing::record;
+use flow_engine::testing::{record, refused};
 
 use super::Extract;
 
 /// Builds `extract` in the folder of the pipelines, with one model called `analyst` and a schema
 /// called `small`.
-pub(super) fn build(settings: Value, model: &str, schema: &str) -> Result<Stage, BuildError> {
+pub(super) fn build(settings: Value, model: &str, schema: &str) -> Result<Stage, Vec<BuildError>> {
     let span = Span::default();
     let (settings_of_model, _) = flow_dsl::parse::yaml(&SourceFile::new("model", model));
     let provider = settings_of_model.get("provider").and_then(Node::as_str).unwrap_or_default();
@@ -55,13 +55,7 @@ fn by_rules(settings: Value, schema: &str) -> std::sync::Arc<dyn Heavy> {
 }
 
 fn refusal(settings: Value, model: &str, schema: &str) -> String {
-    match build(settings, model, schema) {
-        Ok(_) => "built".to_owned(),
-        Err(BuildError::Setting { setting, message, .. }) => format!("{setting}: {message}"),
-        Err(BuildError::File(found)) => {
-            found.iter().map(|found| found.message.as_str()).collect::<Vec<_>>().join("\n")
-        }
-    }
+    refused(build(settings, model, schema))
 }
 
 const SMALL: &str = "
@@ -160,11 +154,7 @@ fn what_is_carried_goes_along() {
 fn settings_that_cannot_work_are_refused() {
     let schema = |schema: &str| json!({"model": "analyst", "schema": schema});
     for (settings, schema, expected) in [
-        (
-            schema("none.yaml"),
-            "",
-            "schema: `none.yaml` cannot be read: No such file or directory (os error 2)",
-        ),
+        (schema("none.yaml"), "", "schema: `none.yaml` cannot be read: there is no such file"),
         (
             schema("small"),
             "kinds: {a: {}, b: {cues: x}}",
@@ -173,7 +163,7 @@ fn settings_that_cannot_work_are_refused() {
         (
             json!({"model": "analyst", "schema": "small", "carry": ["kind"]}),
             SMALL,
-            "carry: every entity has a field `kind` already",
+            "carry.0: every entity has a field `kind` already",
         ),
     ] {
         assert_eq!(refusal(settings, "provider: rules", schema), expected);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flow_engine::prelude::*;
 
-use crate::settings::{Named, RESERVED};
+use crate::settings::{Named, RESERVED, texts};
 
 /// Sets fields by template or expression, and takes fields out.
 ///
@@ -52,32 +52,41 @@ impl Config for Set {
             let map = settings.get(setting).and_then(Value::as_object);
             map.into_iter().flat_map(|map| map.keys().cloned()).collect::<Vec<_>>()
         };
-        let removed = settings.get("remove").and_then(Value::as_array);
-        let removed = removed.into_iter().flatten().filter_map(Value::as_str);
         Fields::Changed {
             added: [keys("fields"), keys("values")].concat(),
-            removed: removed.map(str::to_owned).collect(),
+            removed: texts(settings, "remove").into_iter().map(str::to_owned).collect(),
         }
     }
 
-    fn build(self, _: &Build<'_>) -> Result<Stage, BuildError> {
-        let texts = self.fields.0.iter().map(|(name, _)| ("fields", name));
-        let values = self.values.0.iter().map(|(name, _)| ("values", name));
-        for (setting, name) in texts.chain(values) {
+    fn weigh(settings: &Value, _: &Build<'_>) -> Vec<BuildError> {
+        let removed = texts(settings, "remove");
+        let names = |setting| settings.get(setting).and_then(Value::as_object);
+        let of = |setting| {
+            let names = names(setting).into_iter().flat_map(|map| map.keys());
+            names.map(move |name| (setting, name.as_str()))
+        };
+        let refused = of("fields").chain(of("values")).filter_map(|(setting, name)| {
             let place = format!("{setting}.{name}");
-            if RESERVED.contains(&&**name) {
-                return Err(BuildError::setting(place, format!("`{name}` cannot be set"))
-                    .help("Every record has it already; choose another name."));
+            let refuse = |message: &str, help| {
+                Some(BuildError::setting(place, format!("`{name}` {message}")).help(help))
+            };
+            if RESERVED.contains(&name) {
+                refuse("cannot be set", "Every record has it already; choose another name.")
+            } else if removed.contains(&name) {
+                let help = "Fields are taken out first; drop it from `remove`.";
+                refuse("is also in `remove`", help)
+            } else if setting == "values"
+                && names("fields").is_some_and(|fields| fields.contains_key(name))
+            {
+                refuse("is also in `fields`", "Keep one of the two.")
+            } else {
+                None
             }
-            if self.remove.iter().any(|removed| **removed == **name) {
-                return Err(BuildError::setting(place, format!("`{name}` is also in `remove`"))
-                    .help("Fields are taken out first; drop it from `remove`."));
-            }
-            if setting == "values" && self.fields.0.iter().any(|(other, _)| other == name) {
-                return Err(BuildError::setting(place, format!("`{name}` is also in `fields`"))
-                    .help("Keep one of the two."));
-            }
-        }
+        });
+        refused.collect()
+    }
+
+    fn build(self, _: &Build<'_>) -> Result<Stage, BuildError> {
         Ok(Stage::Light(Box::new(Setter { settings: self, computed: Vec::new() })))
     }
 }
@@ -148,6 +157,10 @@ mod tests {
     fn refuses_names_that_contradict_each_other() {
         for (settings, message) in [
             (json!({"values": {"_id": "1"}}), "values._id: `_id` cannot be set"),
+            (
+                json!({"fields": {"_id": "1"}, "values": {"a": "1", "b": "1"}, "remove": ["a"]}),
+                "fields._id: `_id` cannot be set\nvalues.a: `a` is also in `remove`",
+            ),
             (json!({"fields": {"a": ""}, "remove": ["a"]}), "fields.a: `a` is also in `remove`"),
             (
                 json!({"fields": {"a": ""}, "values": {"a": "1"}}),

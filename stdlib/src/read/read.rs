@@ -14,7 +14,7 @@ use super::json::Json;
 use super::lines::Jsonl;
 use super::origin::{Origin, Records};
 use super::text::Text;
-use crate::settings::{Named, OneOrMany, Size};
+use crate::settings::{Named, OneOrMany, Size, texts};
 
 /// Bytes of a pull, about.
 const PULL: usize = 1 << 20;
@@ -175,15 +175,21 @@ impl Config for Read {
     }
 
     fn weigh(settings: &Value, _: &Build<'_>) -> Vec<BuildError> {
+        let mut refused = Vec::new();
+        if settings.get("path").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            let error = BuildError::setting("path", "names no file");
+            refused.push(error.help("Write a file or a pattern, such as `data/*.json`."));
+        }
+        for (at, path) in texts(settings, "path").into_iter().enumerate() {
+            let wrong = Pattern::new(path).err();
+            refused.extend(wrong.map(|message| BuildError::setting(format!("path.{at}"), message)));
+        }
         let given = settings.get("delimiter").and_then(Value::as_str);
-        given.and_then(|given| delimiter(given).err()).into_iter().collect()
+        refused.extend(given.and_then(|given| delimiter(given).err()));
+        refused
     }
 
     fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
-        if self.path.0.is_empty() {
-            return Err(BuildError::setting("path", "names no file")
-                .help("Write a file or a pattern, such as `data/*.json`."));
-        }
         for (setting, given, format) in [
             ("delimiter", self.delimiter.is_some(), Format::Csv),
             ("header", self.header.is_some(), Format::Csv),

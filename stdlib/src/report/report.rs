@@ -10,7 +10,7 @@ use super::validation::verdict;
 use super::{markdown, workbook};
 use crate::model::schema;
 use crate::part::Part;
-use crate::settings::OneOrMany;
+use crate::settings::{OneOrMany, texts};
 
 /// Counts what a run has found, validates it, and writes it down as JSON, XLSX or Markdown.
 ///
@@ -70,20 +70,32 @@ impl Config for Report {
         PortSpec { name: "rejects", required: false },
     ];
 
-    fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
-        let mut files: Vec<Target> = Vec::new();
-        for to in self.to.0 {
-            let format = Format::of(&to)?;
-            let target = Target { path: build.path(&to), format, to: build.shown(&to) };
-            if files.iter().any(|other| other.path == target.path) {
-                return Err(BuildError::setting("to", format!("names `{to}` twice")));
+    fn weigh(settings: &Value, build: &Build<'_>) -> Vec<BuildError> {
+        let files = texts(settings, "to");
+        let mut refused = Vec::new();
+        for (at, to) in files.iter().enumerate() {
+            let setting = format!("to.{at}");
+            refused.extend(Format::of(to).map_err(|error| error.at(&setting)).err());
+            if files[..at].iter().any(|other| build.path(other) == build.path(to)) {
+                let error = BuildError::setting(setting, format!("names `{to}` twice"));
+                refused.push(error.help("Name each file once."));
             }
-            files.push(target);
         }
-        if files.is_empty() {
-            return Err(BuildError::setting("to", "names no file")
-                .help("Name one such as `out/report.md`."));
+        if settings.get("to").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            let error = BuildError::setting("to", "names no file");
+            refused.push(error.help("Name one such as `out/report.md`."));
         }
+        let schema = settings.get("schema").and_then(Value::as_str);
+        refused.extend(schema.and_then(|name| schema::load(build, "schema", name).err()));
+        refused
+    }
+
+    fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
+        let files = self.to.0.iter().map(|to| {
+            let format = Format::of(to)?;
+            Ok(Target { path: build.path(to), format, to: build.shown(to) })
+        });
+        let files = files.collect::<Result<_, _>>()?;
         let mut expect = self.expect;
         if let Some(name) = &self.schema {
             let schema = schema::load(build, "schema", name)?.schema;

@@ -234,13 +234,13 @@ fn hostile_texts_fit_every_format() {
 #[test]
 fn settings_that_cannot_work_are_refused() {
     for (settings, expected) in [
-        (json!({"to": "r.pdf"}), "to: `r.pdf` has no ending that is known"),
-        (json!({"to": "r"}), "to: `r` has no ending that is known"),
+        (json!({"to": "r.pdf"}), "to.0: `r.pdf` has no ending that is known"),
+        (json!({"to": "r"}), "to.0: `r` has no ending that is known"),
         (json!({"to": []}), "to: names no file"),
-        (json!({"to": ["r.md", "r.md"]}), "to: names `r.md` twice"),
+        (json!({"to": ["r.md", "r.md"]}), "to.1: names `r.md` twice"),
         (
             json!({"to": "r.md", "schema": "none"}),
-            "schema: `none` cannot be read: No such file or directory (os error 2)",
+            "schema: `none` cannot be read: there is no such file",
         ),
     ] {
         assert_eq!(refusal::<Report>(settings), expected);

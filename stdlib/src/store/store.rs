@@ -9,7 +9,7 @@ use super::file::{FileSink, Kind};
 use super::row::Columns;
 use super::shared::Shared;
 use super::sqlite::{SqliteSettings, SqliteSink};
-use crate::settings::OneOrMany;
+use crate::settings::{OneOrMany, texts};
 
 /// Writes records to a SQLite database, or to a JSONL, JSON or CSV file.
 ///
@@ -99,35 +99,29 @@ impl Config for Store {
     const SHAPE: Shape = Shape::Sink;
 
     fn weigh(settings: &Value, _: &Build<'_>) -> Vec<BuildError> {
-        let to = settings.get("to").and_then(Value::as_str);
-        let place = to.map(|to| match to.strip_prefix("sqlite:") {
-            Some(path) => database(path).map(drop),
-            None => kind(to).map(drop),
-        });
-        place.and_then(Result::err).into_iter().collect()
+        let mut refused = Vec::new();
+        if let Some(to) = settings.get("to").and_then(Value::as_str) {
+            match to.strip_prefix("sqlite:") {
+                Some(path) => {
+                    refused.extend(database(path).err());
+                    refused.extend(rows(settings));
+                }
+                None => match kind(to) {
+                    Ok(_) => refused.extend(not_of_files(to, settings)),
+                    Err(error) => refused.push(error),
+                },
+            }
+        }
+        refused.extend(columns(settings));
+        refused
     }
 
     fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
-        self.check_columns()?;
         if let Some(path) = self.to.strip_prefix("sqlite:") {
             let path = database(path)?.to_owned();
             return self.sqlite(&path, build);
         }
         let kind = kind(&self.to)?;
-        let given = [
-            ("table", self.table.is_some()),
-            ("key", self.key.is_some()),
-            ("backup", self.backup.is_some()),
-        ];
-        for (setting, given) in given {
-            if given {
-                let message = format!("`{}` is a file, which has no {setting}", self.to);
-                return Err(BuildError::setting(setting, message).help(
-                    "Leave it out, or write to a database with `to: sqlite:PATH`. A file is \
-                     written anew by each run.",
-                ));
-            }
-        }
         let target = build.path(&self.to);
         let columns = Columns { only: self.columns, expand: self.expand };
         Ok(Stage::Sink(Box::new(FileSink::new(build.shown(&self.to), target, kind, columns))))
@@ -135,29 +129,8 @@ impl Config for Store {
 }
 
 impl Store {
-    fn check_columns(&self) -> Result<(), BuildError> {
-        let Some(columns) = &self.columns else { return Ok(()) };
-        if columns.is_empty() {
-            return Err(BuildError::setting("columns", "names no column")
-                .help("Leave it out to write all fields."));
-        }
-        let twice = columns.iter().enumerate().find(|(at, name)| columns[..*at].contains(name));
-        if let Some((_, name)) = twice {
-            return Err(BuildError::setting("columns", format!("names `{name}` twice")));
-        }
-        let keys = self.key.iter().flat_map(|key| &key.0);
-        match keys.into_iter().find(|name| !columns.contains(name)) {
-            Some(name) => Err(BuildError::setting("columns", format!("lacks the key `{name}`"))
-                .help(format!("Add `{name}`."))),
-            None => Ok(()),
-        }
-    }
-
     fn sqlite(self, path: &str, build: &Build<'_>) -> Result<Stage, BuildError> {
         let table = match self.table {
-            Some(table) if table.text().trim().is_empty() => {
-                return Err(BuildError::setting("table", "is empty"));
-            }
             Some(table) => table,
             None => Template::new(build.node).map_err(|error| {
                 let message = format!("`{}` is no name for a table: {error}", build.node);
@@ -174,10 +147,6 @@ impl Store {
             return Err(BuildError::setting("allow_empty", "says nothing without `sync: true`"));
         }
         let key = self.key.map_or_else(|| vec!["_id".to_owned()], |key| key.0);
-        if key.is_empty() {
-            return Err(BuildError::setting("key", "names no field")
-                .help("Leave it out to have a row for each record."));
-        }
         let books = Books::new(build.pipeline, build.node, &key);
         let settings = SqliteSettings {
             path: build.path(path),
@@ -192,6 +161,55 @@ impl Store {
         };
         Ok(Stage::Sink(Box::new(SqliteSink::new(settings, books))))
     }
+}
+
+/// What only a database has.
+fn not_of_files(to: &str, settings: &Value) -> Vec<BuildError> {
+    let given = ["table", "key", "backup"].into_iter();
+    let given = given.filter(|name| settings.get(name).is_some_and(|value| !value.is_null()));
+    let refused = given.map(|name| {
+        let message = format!("`{to}` is a file, which has no {name}");
+        BuildError::setting(name, message).help(
+            "Leave it out, or write to a database with `to: sqlite:PATH`. A file is written anew \
+             by each run.",
+        )
+    });
+    refused.collect()
+}
+
+/// What speaks against `columns`.
+fn columns(settings: &Value) -> Option<BuildError> {
+    let refuse = |message: String| BuildError::setting("columns", message);
+    settings.get("columns")?.as_array()?;
+    let columns = texts(settings, "columns");
+    if columns.is_empty() {
+        let help = "Leave it out to write all fields.";
+        return Some(refuse("names no column".to_owned()).help(help));
+    }
+    let twice = columns.iter().enumerate().find(|(at, name)| columns[..*at].contains(name));
+    if let Some((at, name)) = twice {
+        let error = refuse(format!("names `{name}` twice")).help("Name each column once.");
+        return Some(error.at(&format!("columns.{at}")));
+    }
+    let key = texts(settings, "key");
+    let lacking = key.iter().find(|name| !columns.contains(name))?;
+    Some(refuse(format!("lacks the key `{lacking}`")).help(format!("Add `{lacking}`.")))
+}
+
+/// What speaks against the settings of a database.
+fn rows(settings: &Value) -> Vec<BuildError> {
+    let mut refused = Vec::new();
+    if settings.get("table").and_then(Value::as_str).is_some_and(|table| table.trim().is_empty()) {
+        refused.push(
+            BuildError::setting("table", "is empty")
+                .help("Leave it out to call the table as the node."),
+        );
+    }
+    if settings.get("key").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+        let error = BuildError::setting("key", "names no field");
+        refused.push(error.help("Leave it out to have a row for each record."));
+    }
+    refused
 }
 
 /// The path of a database, which stands behind `sqlite:`.

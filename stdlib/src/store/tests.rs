@@ -196,7 +196,7 @@ fn refuses_settings_that_make_no_sense() {
         (json!({"to": "f.csv", "key": "a"}), "key: `f.csv` is a file, which has no key"),
         (json!({"to": "f.csv", "table": "a"}), "table: `f.csv` is a file, which has no table"),
         (json!({"to": "f.csv", "columns": []}), "columns: names no column"),
-        (json!({"to": "f.csv", "columns": ["a", "a"]}), "columns: names `a` twice"),
+        (json!({"to": "f.csv", "columns": ["a", "a"]}), "columns.1: names `a` twice"),
         (json!({"to": "sqlite:x", "key": []}), "key: names no field"),
         (json!({"to": "sqlite:x", "table": " "}), "table: is empty"),
         (json!({"to": "sqlite:x", "key": "k", "columns": ["a"]}), "columns: lacks the key `k`"),

@@ -6,6 +6,7 @@ use flow_engine::prelude::*;
 
 use super::pieces::Pieces;
 use super::sizer::Unit;
+use crate::settings::texts;
 
 /// Fields that a chunk has of its own.
 const OWN: [&str; 4] = ["text", "chunk", "start", "end"];
@@ -62,8 +63,8 @@ impl Config for Chunk {
 
     fn fields(settings: &Value) -> Fields {
         let added = OWN.map(str::to_owned).to_vec();
-        if let Some(keep) = settings.get("keep").and_then(Value::as_array) {
-            let kept = keep.iter().filter_map(Value::as_str).map(str::to_owned);
+        if settings.get("keep").is_some_and(Value::is_array) {
+            let kept = texts(settings, "keep").into_iter().map(str::to_owned);
             return Fields::Exactly(added.into_iter().chain(kept).collect());
         }
         let field = settings.get("field").and_then(Value::as_str).unwrap_or("text");
@@ -71,22 +72,33 @@ impl Config for Chunk {
         Fields::Changed { added, removed }
     }
 
+    fn weigh(settings: &Value, _: &Build<'_>) -> Vec<BuildError> {
+        let number = |name| settings.get(name).and_then(Value::as_u64);
+        let mut refused = Vec::new();
+        match (number("size"), number("overlap")) {
+            (Some(0), _) => {
+                let error = BuildError::setting("size", "is 0, so that no piece would fit");
+                refused.push(error.help("Write 1 or more."));
+            }
+            (Some(size), Some(overlap)) if overlap >= size => {
+                let message = format!("is {overlap}, which must be less than `size`, {size}");
+                let error = BuildError::setting("overlap", message);
+                refused.push(error.help(format!("Write {} or less.", size - 1)));
+            }
+            _ => {}
+        }
+        for (at, name) in texts(settings, "keep").into_iter().enumerate() {
+            if OWN.contains(&name) {
+                let message = format!("`{name}` is a piece's own field");
+                let error = BuildError::setting(format!("keep.{at}"), message);
+                let help = "Leave it out, or give it another name with `set` before.";
+                refused.push(error.help(help));
+            }
+        }
+        refused
+    }
+
     fn build(self, _: &Build<'_>) -> Result<Stage, BuildError> {
-        if self.size == 0 {
-            return Err(BuildError::setting("size", "is 0, so that no piece would fit")
-                .help("Write 1 or more."));
-        }
-        if self.overlap >= self.size {
-            let message =
-                format!("is {}, which must be less than `size`, {}", self.overlap, self.size);
-            return Err(BuildError::setting("overlap", message)
-                .help(format!("Write {} or less.", self.size - 1)));
-        }
-        let kept = self.keep.iter().flatten().find(|name| OWN.contains(&name.as_str()));
-        if let Some(name) = kept {
-            return Err(BuildError::setting("keep", format!("`{name}` is a piece's own field"))
-                .help("Leave it out, or give it another name with `set` before."));
-        }
         let pieces = Pieces::new(self.unit, self.size, self.overlap)
             .map_err(|error| BuildError::setting("overlap", error.to_string()))?;
         Ok(Stage::Heavy(Arc::new(Chunker { field: self.field, keep: self.keep, pieces })))
@@ -232,7 +244,12 @@ mod tests {
         for (settings, expected) in [
             (json!({"size": 0}), "size: is 0, so that no piece would fit"),
             (json!({"size": 5, "overlap": 5}), "overlap: is 5, which must be less than `size`, 5"),
-            (json!({"size": 5, "keep": ["end"]}), "keep: `end` is a piece's own field"),
+            (
+                json!({"size": 5, "overlap": 9, "keep": ["end"]}),
+                "overlap: is 9, which must be less than `size`, 5\n\
+                 keep.0: `end` is a piece's own field",
+            ),
+            (json!({"size": 5, "keep": ["end"]}), "keep.0: `end` is a piece's own field"),
         ] {
             assert_eq!(refusal::<Chunk>(settings), expected);
         }

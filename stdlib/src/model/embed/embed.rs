@@ -65,11 +65,19 @@ impl Config for Embed {
         Fields::Changed { added: vec![into.to_owned()], removed: Vec::new() }
     }
 
-    fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
-        if RESERVED.contains(&self.into.as_str()) {
-            let message = format!("`{}` is what a record has of its own", self.into);
-            return Err(BuildError::setting("into", message).help("take another name"));
+    fn weigh(settings: &Value, build: &Build<'_>) -> Vec<BuildError> {
+        let text = |name| settings.get(name).and_then(Value::as_str);
+        let mut refused = Vec::new();
+        if let Some(into) = text("into").filter(|into| RESERVED.contains(into)) {
+            let message = format!("`{into}` is what a record has of its own");
+            refused.push(BuildError::setting("into", message).help("take another name"));
         }
+        let model = text("model").and_then(|name| build.model(name).ok());
+        refused.extend(model.and_then(Embedder::refusal));
+        refused
+    }
+
+    fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
         let text = match self.text {
             Some(text) => text,
             None => {

@@ -74,16 +74,24 @@ impl Embedder {
             Gemini::NAME => Self::of::<Gemini>(model, build),
             Ollama::NAME => Self::of::<Ollama>(model, build),
             OpenAi::NAME => Self::of::<OpenAi>(model, build),
-            other => {
-                let message = format!("`{}` is of `{other}`, which cannot embed", model.name.value);
-                let help =
-                    "name a model of `openai` (or a compatible server), `gemini` or `ollama`";
-                Err(BuildError::setting("model", message).help(help))
-            }
+            _ => Err(Self::cannot(model)),
         }?;
         embedder.dimensions = dimensions;
         embedder.most_tokens = most_tokens.unwrap_or(embedder.most_tokens);
         Ok(embedder)
+    }
+
+    /// What speaks against a model, whatever its settings.
+    pub(crate) fn refusal(model: &Model) -> Option<BuildError> {
+        let can = [Gemini::NAME, Ollama::NAME, OpenAi::NAME];
+        (!can.contains(&model.provider.value.as_str())).then(|| Self::cannot(model))
+    }
+
+    fn cannot(model: &Model) -> BuildError {
+        let (name, provider) = (&model.name.value, &model.provider.value);
+        let message = format!("`{name}` is of `{provider}`, which cannot embed");
+        BuildError::setting("model", message)
+            .help("name a model of `openai` (or a compatible server), `gemini` or `ollama`")
     }
 
     fn of<P: Provider + Wire + 'static>(

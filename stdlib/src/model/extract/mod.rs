@@ -22,6 +22,7 @@ use super::entity::{FIELDS, Origin};
 use super::input;
 use super::rules::Rules;
 use super::schema::{self, Loaded};
+use crate::settings::RESERVED;
 use chat::{ByChat, Reading};
 use parts::parts;
 use prompt::Prompt;
@@ -181,15 +182,31 @@ impl Config for Extract {
     }
 
     fn weigh(settings: &Value, build: &Build<'_>) -> Vec<BuildError> {
-        let name = settings.get("schema").and_then(Value::as_str);
-        name.and_then(|name| schema::load(build, "schema", name).err()).into_iter().collect()
+        let text = |name| settings.get(name).and_then(Value::as_str);
+        let mut refused = Vec::new();
+        let carried = Carry::names(settings.get("carry"));
+        let taken = |name: &str| FIELDS.contains(&name) || RESERVED.contains(&name);
+        for (at, name) in carried.iter().enumerate().filter(|(_, name)| taken(name)) {
+            let is_list = settings["carry"].is_array();
+            let place = if is_list { at.to_string() } else { name.clone() };
+            let message = format!("every entity has a field `{name}` already");
+            let error = BuildError::setting(format!("carry.{place}"), message);
+            refused.push(error.help("carry it under another name"));
+        }
+        refused.extend(text("schema").and_then(|name| schema::load(build, "schema", name).err()));
+        let model = text("model").and_then(|name| build.model(name).ok());
+        if let Some(model) = model.filter(|model| model.provider.value == "rules") {
+            let told = ["instructions", "prompt"].into_iter();
+            refused.extend(told.filter(|told| text(told).is_some()).map(|told| {
+                let message = format!("`{}` is `rules`, which follow none", model.name.value);
+                BuildError::setting(told, message)
+                    .help("write cues into the schema, or name a chat model")
+            }));
+        }
+        refused
     }
 
     fn build(self, build: &Build<'_>) -> Result<Stage, BuildError> {
-        if let Some(name) = self.carry.taken(&FIELDS) {
-            let message = format!("every entity has a field `{name}` already");
-            return Err(BuildError::setting("carry", message).help("carry it under another name"));
-        }
         let text = match self.text {
             Some(text) => text,
             None => {
@@ -212,12 +229,6 @@ impl Config for Extract {
                 manners: Manners { attempts: self.attempts, gleaning: self.gleaning },
                 reading: Reading { window: self.window, overlap: self.overlap },
             })));
-        }
-        let told = [("instructions", &self.instructions), ("prompt", &self.prompt)];
-        if let Some((setting, _)) = told.into_iter().find(|(_, template)| template.is_some()) {
-            let message = format!("`{}` is `rules`, which follow none", self.model);
-            return Err(BuildError::setting(setting, message)
-                .help("write cues into the schema, or name a chat model"));
         }
         let rules = Rules::new(schema, &source).map_err(BuildError::File)?;
         Ok(Stage::Heavy(Arc::new(ByRules { input, rules, factor })))

@@ -1,6 +1,6 @@
 //! What is sent, and what is made of each answer.
 
-use flow_engine::testing::record;
+use flow_engine::testing::{record, refused};
 
 use super::answer::Answer;
 use super::found::Found;
@@ -220,9 +220,7 @@ fn a_model_is_built_from_its_declaration() {
         ),
         ("{provider: other}", "`analyst` is of `other`, which cannot chat"),
     ] {
-        match build(model) {
-            Err(BuildError::Setting { message, .. }) => assert_eq!(message, expected),
-            other => panic!("{other:?}"),
-        }
+        let said = refused(build(model));
+        assert_eq!(said.split_once(": ").map(|(_, message)| message), Some(expected));
     }
 }

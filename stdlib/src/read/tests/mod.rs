@@ -226,11 +226,11 @@ fn says_which_fields_it_gives_where_that_is_certain() {
 fn refuses_settings_that_make_no_sense() {
     for (settings, expected) in [
         (json!({"path": []}), "path: names no file"),
-        (json!({"path": ""}), "path: is empty"),
-        (json!({"path": "a\0b"}), "path: `a\\0b` holds a null character"),
+        (json!({"path": ""}), "path.0: is empty"),
+        (json!({"path": "a\0b"}), "path.0: `a\\0b` holds a null character"),
         (
             json!({"path": "a[b"}),
-            "path: `a[b` is no pattern: unclosed character class; missing ']'",
+            "path.0: `a[b` is no pattern: unclosed character class; missing ']'",
         ),
         (json!({"path": "*", "delimiter": "ab"}), "delimiter: `ab` cannot stand between cells"),
         (json!({"path": "*", "delimiter": "\""}), "delimiter: `\"` cannot stand between cells"),
