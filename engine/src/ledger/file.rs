@@ -83,9 +83,8 @@ const VERSIONS: &[&str] = &[
         answer TEXT,
         dropped INTEGER NOT NULL DEFAULT 0
     );
-    CREATE INDEX fates_of_nodes ON fates (run, node);
-    CREATE INDEX fates_of_records ON fates (record, run);
-    CREATE INDEX rejects ON fates (key) WHERE fate = 'rejected';
+    CREATE INDEX fates_of_records ON fates (run, node, record);
+    CREATE INDEX rejects ON fates (record) WHERE fate = 'rejected';
 ",
 ];
 

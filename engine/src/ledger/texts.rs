@@ -35,6 +35,11 @@ impl Text {
 
 /// Keeps a text, if it is not there yet.
 pub(super) fn keep(connection: &Connection, text: &Text) -> Result<(), Error> {
+    // Most texts are there: a look costs less than an attempt to insert.
+    let mut look = connection.prepare_cached("SELECT 1 FROM texts WHERE hash = ?1")?;
+    if look.exists([text.hash.to_le_bytes()])? {
+        return Ok(());
+    }
     let sql = "INSERT OR IGNORE INTO texts (hash, size, text) VALUES (?1, ?2, ?3)";
     let row = params![text.hash.to_le_bytes(), text.size, text.text];
     connection.prepare_cached(sql)?.execute(row).map(drop)

@@ -170,8 +170,11 @@ impl Ledger {
 
     /// What became of the record at the same node in the last run before that tried it.
     pub fn fate_before(&self, now: &FateRow) -> Result<Option<FateRow>, StageError> {
+        // Run after run, so that the index on their records serves.
         let sql = format!(
-            "SELECT {COLUMNS} FROM {FROM} WHERE record = ?1 AND fates.run < ?2 AND              nodes.node = ?3 AND fate <> 'pending' ORDER BY fates.run DESC, fate_id DESC LIMIT 1"
+            "SELECT {COLUMNS} FROM nodes CROSS JOIN fates ON fates.run = nodes.run AND \
+             fates.node = nodes.place AND record = ?1 WHERE nodes.run < ?2 AND nodes.node = ?3 \
+             AND fate <> 'pending' ORDER BY nodes.run DESC, fate_id DESC LIMIT 1"
         );
         self.read(|connection| {
             connection
@@ -216,9 +219,9 @@ impl Ledger {
         let with_key = if key.is_some() { "key = ?3 AND" } else { "?3 IS NULL AND" };
         let sql = format!(
             "SELECT reason, answer, dropped FROM {FROM} WHERE {with_key} fate = 'rejected' AND \
-             nodes.node = ?1 AND record = ?2 AND NOT EXISTS (SELECT 1 FROM fates AS later \
-             JOIN nodes AS there ON there.run = later.run AND there.place = later.node WHERE \
-             later.record = fates.record AND later.run > fates.run AND there.node = ?1 AND \
+             nodes.node = ?1 AND record = ?2 AND NOT EXISTS (SELECT 1 FROM nodes AS there \
+             CROSS JOIN fates AS later ON later.run = there.run AND later.node = there.place AND \
+             later.record = fates.record WHERE there.run > fates.run AND there.node = ?1 AND \
              later.fate NOT IN ('rejected', 'pending')) ORDER BY fate_id DESC LIMIT 1"
         );
         self.read(|connection| {
@@ -233,6 +236,12 @@ impl Ledger {
         })
     }
 
+    /// Whether any run has rejected anything.
+    pub fn has_rejects(&self) -> Result<bool, StageError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM fates WHERE fate = 'rejected')";
+        self.read(|connection| connection.query_row(sql, [], |row| row.get(0)))
+    }
+
     /// Gives rejects up, or takes that back. Those that are given up are listed no more, and not
     /// tried again as long as nothing about them changes. Says how many changed.
     pub fn drop_rejects(&self, filter: &Filter<'_>, dropped: bool) -> Result<u64, StageError> {
@@ -244,7 +253,7 @@ impl Ledger {
         let sql = format!(
             "UPDATE fates SET dropped = {} WHERE fate = 'rejected' AND fate_id IN \
              (SELECT same.fate_id FROM {FROM} JOIN fates AS same ON same.record = fates.record \
-             AND (same.fate_id = fates.fate_id OR same.key = fates.key) JOIN nodes AS there ON \
+             AND same.fate = 'rejected' AND (same.fate_id = fates.fate_id OR same.key = fates.key) JOIN nodes AS there ON \
              there.run = same.run AND there.place = same.node AND there.node = nodes.node \
              WHERE {condition})",
             u8::from(dropped),

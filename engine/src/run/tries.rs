@@ -51,6 +51,8 @@ pub(crate) struct Turns {
     factors: Arc<[(&'static str, Hash)]>,
     tries: Arc<Tries>,
     ledger: Arc<Ledger>,
+    /// Whether any earlier run has rejected anything.
+    rejects: bool,
 }
 
 impl Turns {
@@ -60,6 +62,8 @@ impl Turns {
             factors: node.factors().iter().map(|factor| (factor.name, factor.hash())).collect(),
             tries: Arc::clone(tries),
             ledger: Arc::clone(ledger),
+            // One that cannot be read is found out by the first record.
+            rejects: ledger.has_rejects().unwrap_or(true),
         }
     }
 
@@ -72,6 +76,9 @@ impl Turns {
 
     /// What is done with a record, after what became of it in earlier runs.
     pub(crate) fn turn(&self, record: &Record, trial: &Trial) -> Result<Turn, StageError> {
+        if !self.rejects {
+            return Ok(self.tries.turn(&self.node, record, None));
+        }
         let before = |key| self.ledger.rejected(&self.node, record.id, key);
         let mut rejected = trial.key.map_or(Ok(None), |key| before(Some(key)))?;
         if rejected.is_none() && matches!(*self.tries, Tries::Rejected(_)) {
