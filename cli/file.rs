@@ -18,7 +18,7 @@ pub(crate) type Content = (String, Vec<u8>);
 /// Reads a file, or the standard input for `-`.
 pub(crate) fn read(path: &Path) -> Result<Content, Trouble> {
     if path.as_os_str() == "-" {
-        return content("<stdin>", std::io::stdin().lock());
+        return content(flow_dsl::source::STDIN, std::io::stdin().lock());
     }
     let name = path.display().to_string();
     let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
@@ -42,7 +42,7 @@ fn content(name: &str, from: impl Read) -> Result<Content, Trouble> {
     if bytes.len() as u64 > LONGEST {
         return Err(Trouble::wrong(
             format!("`{name}` is larger than {}", number::bytes(LONGEST)),
-            "A pipeline file is a few pages of YAML; data belongs in files that its stages read.",
+            "A pipeline file is a few pages of text; data belongs in files that its stages read.",
         ));
     }
     Ok((name.to_owned(), bytes))

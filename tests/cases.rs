@@ -18,7 +18,7 @@ fn files() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml" || end == "flow"))
         .collect();
     files.sort();
     files
@@ -67,7 +67,8 @@ fn every_broken_file_is_explained() {
     insta::with_settings!({snapshot_path => "cases/snapshots", prepend_module_to_snapshot => false}, {
         for path in files() {
             let (_, found) = diagnose(&path);
-            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let name = name.strip_suffix(".yaml").unwrap_or(&name).to_owned();
             insta::assert_snapshot!(name, render::render(&found, false));
         }
     });
@@ -84,15 +85,17 @@ fn a_pipeline_comes_of_a_file_without_errors_and_of_no_other() {
 
 #[test]
 fn a_right_file_is_passed_in_silence() {
-    let path = files().into_iter().find(|path| path.ends_with("right.yaml")).unwrap();
-    let (pipeline, found) = diagnose(&path);
-    assert_eq!(found, []);
-    assert!(pipeline.is_some());
+    for name in ["right.yaml", "right.flow"] {
+        let path = files().into_iter().find(|path| path.ends_with(name)).unwrap();
+        let (pipeline, found) = diagnose(&path);
+        assert_eq!(found, []);
+        assert!(pipeline.is_some());
+    }
 }
 
 #[test]
 fn as_many_mistakes_as_were_planted_are_told_and_no_other() {
-    for (name, count) in [("fifteen.yaml", 15), ("twenty.yaml", 22)] {
+    for (name, count) in [("fifteen.yaml", 15), ("twenty.yaml", 22), ("fourteen.flow", 14)] {
         planted_mistakes_are_told(name, count);
     }
 }

@@ -23,6 +23,6 @@ pub use code::Code;
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use parse::parse;
 pub use pipeline::Pipeline;
-pub use source::{SourceFile, Span, Spanned};
+pub use source::{SourceFile, Span, Spanned, Spelling};
 pub use spelling::spelling;
 pub use tree::Ast;

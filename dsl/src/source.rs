@@ -9,12 +9,41 @@ pub struct SourceFile {
     pub name: String,
     /// The whole text.
     pub text: String,
+    /// Which of the two spellings it has.
+    pub spelling: Spelling,
 }
+
+/// The two spellings of the language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// YAML.
+    Yaml,
+    /// A line for each declaration, in files whose name ends in `.flow`.
+    Flow,
+}
+
+impl Spelling {
+    /// The ending of the name decides. Standard input has none: there it is the first word, since
+    /// `flow: x` cannot begin the one spelling and `flow x` cannot begin the other.
+    fn of(name: &str, text: &str) -> Self {
+        let flow = if name == STDIN {
+            crate::parse::begins_flow(text)
+        } else {
+            std::path::Path::new(name).extension().is_some_and(|end| end == "flow")
+        };
+        if flow { Self::Flow } else { Self::Yaml }
+    }
+}
+
+/// The name of standard input in messages.
+pub const STDIN: &str = "<stdin>";
 
 impl SourceFile {
     /// A shared source file.
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
-        Arc::new(Self { name: name.into(), text: text.into() })
+        let (name, text) = (name.into(), text.into());
+        let spelling = Spelling::of(&name, &text);
+        Arc::new(Self { name, text, spelling })
     }
 
     /// Line and column of a byte offset, both from 1; the column counts characters.

@@ -8,6 +8,7 @@ use flow_dsl::{Diagnostic, Inputs, SourceFile, Span, check, parse};
 use proptest::prelude::*;
 
 const SAMPLE: &str = include_str!("sample.yaml");
+const SAMPLE_FLOW: &str = include_str!("sample.flow");
 
 fn lies(source: &SourceFile, span: Span) -> bool {
     let text = &source.text;
@@ -29,9 +30,14 @@ fn nodes_lie(source: &SourceFile, node: &flow_dsl::tree::Node) -> bool {
         }
 }
 
-/// Reads and checks a text; gives the diagnostics when every law holds.
+/// Reads and checks a text in both spellings; gives the diagnostics when every law holds.
 fn survives(text: &str) -> Vec<Diagnostic> {
-    let source = SourceFile::new("any.yaml", text);
+    survives_as("any.flow", text);
+    survives_as("any.yaml", text)
+}
+
+fn survives_as(name: &str, text: &str) -> Vec<Diagnostic> {
+    let source = SourceFile::new(name, text);
     let (ast, mut found) = parse(&source);
     assert!(nodes_lie(&source, &ast.root), "a node lies outside of {text:?}");
     let inputs = Inputs {
@@ -56,7 +62,7 @@ fn survives(text: &str) -> Vec<Diagnostic> {
 }
 
 /// A few characters that mean something, put anywhere into the sample.
-fn mutated() -> impl Strategy<Value = String> {
+fn mutated(sample: &'static str) -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("\t"),
         Just("\""),
@@ -87,11 +93,16 @@ fn mutated() -> impl Strategy<Value = String> {
         Just("---\n"),
         Just("<<: "),
         Just("."),
-        Just("..")
+        Just(".."),
+        Just("\"\"\""),
+        Just("<-"),
+        Just("="),
+        Just("\nstage "),
+        Just("\nparam ")
     ];
     let edits = prop::collection::vec((any::<prop::sample::Index>(), 0_usize..6, piece), 1..6);
     edits.prop_map(|edits| {
-        let mut text: Vec<char> = SAMPLE.chars().collect();
+        let mut text: Vec<char> = sample.chars().collect();
         for (place, cut, piece) in edits {
             let at = place.index(text.len());
             let end = (at + cut).min(text.len());
@@ -115,8 +126,23 @@ proptest! {
     }
 
     #[test]
-    fn a_mutated_pipeline_is_survived(text in mutated()) {
+    fn text_of_flow_characters_is_survived(text in "(stage|param|flow|each|[a-c:=\\[\\]{}'\"<>\\-#, \\n\\t]){0,60}") {
         survives(&text);
+    }
+
+    #[test]
+    fn a_mutated_pipeline_is_survived(text in mutated(SAMPLE)) {
+        survives(&text);
+    }
+
+    #[test]
+    fn a_mutated_flow_file_is_survived(text in mutated(SAMPLE_FLOW)) {
+        survives(&text);
+    }
+
+    #[test]
+    fn a_truncated_flow_file_is_survived(end in 0..SAMPLE_FLOW.len()) {
+        survives(&SAMPLE_FLOW[..end]);
     }
 
     #[test]
@@ -145,6 +171,18 @@ fn hostile_files_are_survived_quickly() {
         "flow: {{".to_owned() + &"(".repeat(50_000),
         format!("flow: x\nstages: {{a: {{uses: filter, when: '{}'}}}}", "(".repeat(50_000)),
         deep_block,
+        "stage a: b { c: [".repeat(20_000),
+        "each a <- b {".repeat(20_000),
+        "stage a: b { c: [\n".repeat(20_000),
+        "each a <- b {\n".repeat(20_000),
+        "flow x\nparam a\n".repeat(20_000),
+        "stage a: \"\"\"\n".repeat(20_000),
+        "stage a: b <- c, c=d\n".repeat(5_000),
+        "stage a: b\n#\n".repeat(20_000),
+        "stage a: b { c:\n".to_owned() + &"\n".repeat(100_000),
+        "{{ ".repeat(50_000),
+        "defaults [".to_owned() + &"(".repeat(100_000),
+        "nonsense here\n".repeat(20_000),
         "\u{feff}".repeat(1000),
         "-\n\"\n -".to_owned(),
     ] {

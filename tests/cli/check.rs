@@ -171,6 +171,12 @@ fn a_file_may_come_by_the_standard_input() {
     let answer =
         crate::folder::answer(folder.command("check -").write_stdin("flow: x\nstages: 3\n"));
     assert!(answer.code == 2 && answer.err.ends_with("<stdin>: 1 error\n"), "{}", answer.err);
+    // The first word tells the spelling, since there is no ending.
+    let flow = "flow x\nstage rows: read { path: data/a.jsonl }\nstage out: store <- rows { to: out/a.jsonl, limt: 3 }\n";
+    folder.file("data/a.jsonl", crate::folder::ROWS);
+    let answer = crate::folder::answer(folder.command("check - --format short").write_stdin(flow));
+    let said = "<stdin>:3:45: error[F0202]: `store` has no setting `limt`\n";
+    assert_eq!((answer.code, answer.err.as_str()), (2, said));
 }
 
 #[test]

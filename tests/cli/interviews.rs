@@ -16,7 +16,7 @@ fn project(path: &str) -> PathBuf {
 /// The pipeline with its schema and its interviews, in a folder of its own.
 pub(crate) fn interviews() -> Folder {
     let folder = Folder::new();
-    for part in ["interviews.yaml", "schemas/business.yaml"] {
+    for part in ["interviews.yaml", "interviews.flow", "schemas/business.yaml"] {
         folder.file(part, std::fs::read(project("pipelines").join(part)).expect("the pipeline"));
     }
     let data = std::fs::read_dir(project("pipelines/data/interviews")).expect("the interviews");
@@ -110,6 +110,25 @@ fn the_interviews_are_read_extracted_stored_and_reported() {
         let json: Value = serde_json::from_str(&folder.read(source)).expect("JSON");
         json["text"].as_str().expect("a text").to_owned()
     });
+}
+
+#[test]
+fn both_spellings_plan_the_same_and_leave_the_same() {
+    let left = ["yaml", "flow"].map(|spelling| {
+        let folder = interviews();
+        let file = format!("interviews.{spelling}");
+        let plan = ok(folder.flow(&format!("plan {file} --format json")));
+        let graph = ok(folder.flow(&format!("graph {file} --format json")));
+        ok(folder.flow(&format!("run {file}")));
+        let (report, table) = (folder.read("out/report.json"), folder.read("out/failed.jsonl"));
+        let rows: Vec<_> = rows(&folder)
+            .into_iter()
+            .map(|row| (row.kind, row.name, row.quote, row.start, row.source))
+            .collect();
+        assert!(rows.len() > 500);
+        (plan.replace(&file, "FILE"), graph.replace(&file, "FILE"), report, table, rows)
+    });
+    assert_eq!(left[0], left[1]);
 }
 
 #[test]

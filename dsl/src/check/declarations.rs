@@ -46,18 +46,22 @@ impl Checker<'_> {
 
     fn flow_name(&mut self, root: &Node) -> Option<String> {
         let Some(node) = root.get("flow") else {
-            self.missing_at_top(root, "flow", "begin the file with `flow: NAME`");
+            let help =
+                self.spelled("begin the file with `flow: NAME`", "begin the file with `flow NAME`");
+            self.missing_at_top(root, "flow", help);
             return None;
         };
         self.text(node, "the name of the pipeline").filter(|name| {
             if name.trim().is_empty() {
                 let found = self.on(node, Code::F0217, "the name of the pipeline is empty");
-                self.push(found.help("give it a name: `flow: interviews`"));
+                let help = self.spelled("`flow: interviews`", "`flow interviews`");
+                self.push(found.help(format!("give it a name: {help}")));
             } else if !super::keys::is_name(name) {
                 let found = self.on(node, Code::F0217, format!("`{name}` cannot be a name"));
-                self.push(
-                    found.help("a name has letters, digits, `_` and `-`; `title:` may be any text"),
-                );
+                let title = self.spelled("`title:`", "the title behind it, in quotes,");
+                self.push(found.help(format!(
+                    "a name has letters, digits, `_` and `-`; {title} may be any text"
+                )));
             } else {
                 return true;
             }
@@ -76,8 +80,9 @@ impl Checker<'_> {
         });
         if !excused {
             let mut own = root.entries().iter().filter(|entry| entry.value.source.is_none());
+            let word = self.spelled(key, key.trim_end_matches('s'));
             let first = own.next().map_or(root.span, |entry| entry.key.span);
-            let found = self.at(root, first, Code::F0203, format!("the file has no `{key}`"));
+            let found = self.at(root, first, Code::F0203, format!("the file has no `{word}`"));
             self.push(found.help(help));
         }
     }
@@ -101,8 +106,9 @@ impl Checker<'_> {
             Value::String(word) if word == "env" => return Some(SecretFrom::Env(name.clone())),
             Value::String(_) => {
                 let message = format!("`{name}` must say where the secret comes from");
+                let head = self.spelled(format!("{name}:"), format!("secret {name}"));
                 let found = self.on(node, Code::F0205, message).help(format!(
-                    "write `{name}: {{env: VARIABLE}}`, `{{file: PATH}}` or `{{command: [...]}}`; never the secret itself"
+                    "write `{head} {{env: VARIABLE}}`, `{{file: PATH}}` or `{{command: [...]}}`; never the secret itself"
                 ));
                 self.push(found);
                 return None;
@@ -173,6 +179,16 @@ impl Checker<'_> {
         })
     }
 
+    /// How something is declared.
+    fn declare(&self, section: &str, what: &str, name: &str) -> String {
+        let flow = match what {
+            "model" => format!("declare it: `model {name}: PROVIDER`"),
+            "secret" => format!("declare it: `secret {name} = env`"),
+            _ => format!("declare it: `{what} {name} [...]`"),
+        };
+        self.spelled(format!("declare it: `{section}: {{{name}: ...}}`"), flow)
+    }
+
     /// A name that must be declared.
     pub(super) fn declared(
         &mut self,
@@ -199,9 +215,9 @@ impl Checker<'_> {
                 let found = found.help(format!("did you mean `{near}`?")).fix(node.span, near);
                 if here { found.other(span, "declared here") } else { found }
             }
-            None => found
-                .label("not declared in this file")
-                .help(format!("declare it: `{section}: {{{name}: ...}}`")),
+            None => {
+                found.label("not declared in this file").help(self.declare(section, what, &name))
+            }
         };
         self.push(found);
         None

@@ -21,7 +21,7 @@ pub(super) const NODE: &[&str] = &["uses", "from", "with"];
 const NODE_LATER: &[&str] = &["each", "as", "stages", "output"];
 
 /// What the engine reads of a node.
-pub(super) const HINTS: &[&str] = &[
+pub(crate) const HINTS: &[&str] = &[
     "parallelism",
     "batch_size",
     "batch_wait",
@@ -127,7 +127,9 @@ impl Checker<'_> {
         for entry in root.entries() {
             let key = entry.key.value.as_str();
             if TOP_LATER.contains(&key) {
-                self.later(entry, &format!("`{key}`"));
+                let written = self.file.text.get(entry.key.span.start..entry.key.span.end);
+                let word = self.spelled(key, written.unwrap_or(key));
+                self.later(entry, &format!("`{word}`"));
             } else if HINTS.contains(&key) && closest(key, TOP.iter().copied()).is_none() {
                 let found = self
                     .at(
@@ -170,6 +172,6 @@ pub(super) fn is_name(text: &str) -> bool {
 }
 
 /// Names in a row, in backticks.
-pub(super) fn list(names: &[&str]) -> String {
+pub(crate) fn list(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

@@ -29,13 +29,14 @@ mod wiring;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(crate) use keys::{HINTS, list};
 pub use params::{ParamDecl, ParamType, declared_params};
 
 use crate::catalog::Catalog;
 use crate::code::Code;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::pipeline::{Parts, Pipeline};
-use crate::source::{SourceFile, Span};
+use crate::source::{SourceFile, Span, Spelling};
 use crate::tree::{Ast, Node, Value};
 use jinja::Jinja;
 use params::Params;
@@ -115,6 +116,14 @@ impl Checker<'_> {
     /// A diagnostic at a value.
     fn on(&self, node: &Node, code: Code, message: impl Into<String>) -> Diagnostic {
         self.at(node, node.span, code, message)
+    }
+
+    /// Words in the spelling of the file.
+    fn spelled<T>(&self, yaml: T, flow: T) -> T {
+        match self.file.spelling {
+            Spelling::Yaml => yaml,
+            Spelling::Flow => flow,
+        }
     }
 
     fn push(&mut self, found: Diagnostic) {

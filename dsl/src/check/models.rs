@@ -37,9 +37,15 @@ impl Checker<'_> {
                 let found = self.wrong_type(node, &format!("model `{name}`"), "a map");
                 let found = match &node.value {
                     Value::String(word) => {
-                        found.help(format!("write `{name}: {{provider: {word}}}`"))
+                        let flow = format!("write `model {name}: {word}`");
+                        found.help(
+                            self.spelled(format!("write `{name}: {{provider: {word}}}`"), flow),
+                        )
                     }
-                    _ => found.help(format!("write `{name}: {{provider: ...}}`")),
+                    _ => found.help(self.spelled(
+                        format!("write `{name}: {{provider: ...}}`"),
+                        format!("write `model {name}: PROVIDER`"),
+                    )),
                 };
                 self.push(found);
                 return None;
@@ -82,6 +88,7 @@ impl Checker<'_> {
 
     /// An address with a password in it would be shown in messages and logs.
     fn no_password(&mut self, settings: &Node) {
+        let secret = self.spelled("under `secrets:`", "with `secret`");
         for entry in settings.entries() {
             if !entry.value.as_str().is_some_and(has_password) {
                 continue;
@@ -90,7 +97,7 @@ impl Checker<'_> {
             let found = self
                 .at(&entry.value, entry.key.span, Code::F0238, message)
                 .label("would be shown in messages and logs")
-                .help("take out what stands before the `@`; declare it under `secrets:`, and name it by `key:`");
+                .help(format!("take out what stands before the `@`; declare it {secret}, and name it by `key:`"));
             self.push(found);
         }
     }
@@ -115,7 +122,9 @@ impl Checker<'_> {
         let message = format!("model `{}` has no provider", entry.key.value);
         let found = self.at(&entry.value, entry.key.span, Code::F0203, message);
         let names = self.provider_names();
-        self.push(found.help(format!("give it one: `provider:` may be {}", keys::list(&names))));
+        let flow = format!("`model {}: PROVIDER`, which", entry.key.value);
+        let place = self.spelled("`provider:`".to_owned(), flow);
+        self.push(found.help(format!("give it one: {place} may be {}", keys::list(&names))));
         None
     }
 

@@ -45,7 +45,14 @@ impl<'a> Checker<'a> {
         let default_uses = std::mem::take(&mut self.field_uses);
         let section = root.get("stages");
         match section.map(|section| &section.value) {
-            None => self.missing_at_top(root, "stages", "declare the nodes below `stages:`"),
+            None => self.missing_at_top(
+                root,
+                "stages",
+                self.spelled(
+                    "declare the nodes below `stages:`",
+                    "declare one: `stage NAME: STAGE`",
+                ),
+            ),
             Some(Value::Null) => self.no_nodes(root),
             Some(Value::Map(entries)) if entries.is_empty() => self.no_nodes(root),
             _ => {}
@@ -154,7 +161,9 @@ impl<'a> Checker<'a> {
         if !excused {
             let message = format!("node `{}` does not say which stage it uses", entry.key.value);
             let found = self.at(&entry.value, entry.key.span, Code::F0203, message);
-            self.push(found.help("write `uses: STAGE` in it"));
+            let flow = format!("write `stage {}: STAGE`", entry.key.value);
+            let help = self.spelled("write `uses: STAGE` in it".to_owned(), flow);
+            self.push(found.help(help));
         }
     }
 
@@ -170,15 +179,21 @@ impl<'a> Checker<'a> {
             && schema.property(key).is_some()
         {
             let message = format!("`{key}` is a setting of `{}`, not a hint", spec.name);
+            let help = self.spelled(
+                format!("move it below `with:`: `with: {{{key}: ...}}`"),
+                format!("move it to the settings: `{{ {key}: ... }}`"),
+            );
             let found = self
                 .at(&inner.value, inner.key.span, Code::F0304, message)
                 .label("in the wrong place")
-                .help(format!("move it below `with:`: `with: {{{key}: ...}}`"));
+                .help(help);
             self.push(found);
             return;
         }
-        let all: Vec<&str> = keys::NODE.iter().chain(keys::HINTS).copied().collect();
-        let found = self.unknown_key(inner, &format!("a node has no key `{key}`"), &all);
+        let head = self.spelled(keys::NODE, &[]);
+        let all: Vec<&str> = head.iter().chain(keys::HINTS).copied().collect();
+        let what = self.spelled("key", "hint");
+        let found = self.unknown_key(inner, &format!("a node has no {what} `{key}`"), &all);
         self.push(found);
     }
 

@@ -78,9 +78,10 @@ impl Checker<'_> {
         let found = Diagnostic::new(Code::F0232, &source, span, message);
         let found = match closest(name, names.iter().copied()) {
             Some(near) => found.help(format!("did you mean `{near}`?")),
-            None if names.is_empty() => {
-                found.help("the file declares none: `profiles: {NAME: ...}`")
-            }
+            None if names.is_empty() => found.help(self.spelled(
+                "the file declares none: `profiles: {NAME: ...}`",
+                "the file declares none: `profile NAME { ... }`",
+            )),
             None => found.help(format!("the file declares {}", keys::list(&names))),
         };
         self.push(found);

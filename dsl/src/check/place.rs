@@ -8,6 +8,11 @@ use crate::source::Span;
 /// cannot be said.
 pub(super) fn part(file: &str, span: Span, value: &str, range: &Range<usize>) -> Span {
     let Some(written) = file.get(span.start..span.end) else { return span };
+    if let Some(lines) = written.strip_prefix("\"\"\"") {
+        // Lines between `"""` are those of a block without escapes.
+        let found = aligned(&format!("|{lines}"), value, range);
+        return found.map_or(span, |(start, end)| span.part(start + 2, end + 2));
+    }
     if range.start > range.end || value.get(range.clone()).is_none() {
         return span;
     }
@@ -98,11 +103,29 @@ mod tests {
         ] {
             let source = SourceFile::new("f", text);
             let (root, _) = crate::parse::yaml(&source);
-            let node = &root.entries()[0].value;
-            let value = node.as_str().unwrap();
-            let at = value.find("NAME").unwrap();
-            let span = part(text, node.span, value, &(at..at + 4));
-            assert_eq!(&text[span.start..span.end], "NAME", "{text:?}");
+            is_found(&root, text);
         }
+    }
+
+    #[test]
+    fn a_part_is_found_in_the_other_spelling() {
+        for text in [
+            "defaults [a: one-NAME]",
+            "defaults [a: 'it''s NAME']",
+            "defaults [a: \"\\\"q\\\" NAME \\u00fc\"]",
+            "defaults [a: \"\"\"\n    first\n\n    second \\ NAME x\n  \"\"\"]",
+        ] {
+            let (ast, found) = crate::parse(&SourceFile::new("f.flow", text));
+            assert_eq!(found, []);
+            is_found(&ast.root.entries()[0].value, text);
+        }
+    }
+
+    fn is_found(root: &crate::tree::Node, text: &str) {
+        let node = &root.entries()[0].value;
+        let value = node.as_str().unwrap();
+        let at = value.find("NAME").unwrap();
+        let span = part(text, node.span, value, &(at..at + 4));
+        assert_eq!(&text[span.start..span.end], "NAME", "{text:?}");
     }
 }

@@ -227,7 +227,10 @@ impl Checker<'_> {
         let found = self.at(node, span, Code::F0220, format!("no param called `{name}`"));
         let found = match closest(name, self.params.names()) {
             Some(near) => found.help(format!("did you mean `{near}`?")).fix(span, near.to_owned()),
-            None => found.help(format!("declare it: `params: {{{name}: {{type: string}}}}`")),
+            None => found.help(self.spelled(
+                format!("declare it: `params: {{{name}: {{type: string}}}}`"),
+                format!("declare it: `param {name}: string`"),
+            )),
         };
         self.push(found);
     }

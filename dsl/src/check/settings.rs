@@ -109,7 +109,8 @@ impl Checker<'_> {
             let message = format!("{} needs the setting `{key}`", owner.what);
             let found = self.at(node, owner.named, Code::F0204, message);
             let wanted = schema.property(key).map_or_else(|| "a value".to_owned(), Schema::words);
-            let place = if owner.is_stage { " below `with:`" } else { "" };
+            let place = self.spelled(" below `with:`", " in its settings");
+            let place = if owner.is_stage { place } else { "" };
             self.push(found.help(format!("write `{key}: ...`{place}: it must be {wanted}")));
         }
     }
@@ -127,7 +128,7 @@ impl Checker<'_> {
             return self
                 .at(&entry.value, span, Code::F0304, message)
                 .label("in the wrong place")
-                .help(format!("move it up, out of `with:`, beside `uses:`: `{key}: ...`"));
+                .help(self.out_of_settings(key));
         }
         let message = format!("{} has no setting `{key}`", owner.what);
         let found = self.at(&entry.value, span, Code::F0202, message);
@@ -136,6 +137,18 @@ impl Checker<'_> {
             None if known.is_empty() => found.help("it has no settings"),
             None => found.help(format!("known here: {}", keys::list(&known))),
         }
+    }
+
+    /// How what stands among the settings of a stage is moved to where it belongs.
+    fn out_of_settings(&self, key: &str) -> String {
+        let flow = match key {
+            "uses" => "write the stage behind the name: `stage NAME: STAGE`".to_owned(),
+            "from" => "write the inputs behind the stage: `<- NODE`".to_owned(),
+            "with" => "write the settings without it".to_owned(),
+            _ => format!("move it out of the settings to the hints: `[{key}: ...]`"),
+        };
+        let yaml = format!("move it up, out of `with:`, beside `uses:`: `{key}: ...`");
+        self.spelled(yaml, flow)
     }
 
     fn walk(&mut self, node: &Node, schema: Schema<'_>, what: &str, key: Span) -> Node {

@@ -142,16 +142,17 @@ impl Checker<'_> {
         let found = self
             .at(&entry.value, entry.key.span, Code::F0308, message)
             .label(format!("`{}` works on records that come from another node", spec.name))
-            .help("write `from: NODE` in it");
+            .help(self.spelled("write `from: NODE` in it", "write `<- NODE` behind its stage"));
         self.push(found);
         false
     }
 
     fn source_with_input(&mut self, from: &Entry, spec: &StageSpec) {
         let message = format!("`{}` is a source: it has no input", spec.name);
-        let found = self
-            .at(&from.value, from.key.span, Code::F0307, message)
-            .help("take `from:` away, or use another stage");
+        let found = self.at(&from.value, from.key.span, Code::F0307, message).help(self.spelled(
+            "take `from:` away, or use another stage",
+            "take the arrow and what it names away, or use another stage",
+        ));
         self.push(found);
     }
 
@@ -190,11 +191,13 @@ impl Checker<'_> {
             if port.required && !has(place, port.name) {
                 let message =
                     format!("nothing is wired to the port `{}` of `{}`", port.name, spec.name);
+                let sign = self.spelled(": ", "=");
                 let ports: Vec<String> =
-                    spec.ports.iter().map(|port| format!("{}: NODE", port.name)).collect();
-                let found = self
-                    .at(&from.value, from.key.span, Code::F0309, message)
-                    .help(format!("write `from: {{{}}}`", ports.join(", ")));
+                    spec.ports.iter().map(|port| format!("{}{sign}NODE", port.name)).collect();
+                let ports = ports.join(", ");
+                let help = self
+                    .spelled(format!("write `from: {{{ports}}}`"), format!("write `<- {ports}`"));
+                let found = self.at(&from.value, from.key.span, Code::F0309, message).help(help);
                 self.push(found);
             }
         }
@@ -270,7 +273,10 @@ impl Checker<'_> {
             found.help(format!("did you mean `{near}` (line {line})?")).fix(span, near)
         } else {
             index.lost = true;
-            found.help("`from:` takes names that stand below `stages:`")
+            found.help(self.spelled(
+                "`from:` takes names that stand below `stages:`",
+                "the arrow takes names that a `stage` declares",
+            ))
         };
         self.push(found);
     }
@@ -299,9 +305,10 @@ impl Checker<'_> {
                 continue;
             }
             let message = format!("nobody reads what `{}` passes on", draft.name());
+            let from = self.spelled("from: ", "<- ");
             let found = self
                 .at(&draft.entry.value, draft.entry.key.span, Code::F0312, message)
-                .help(format!("read it (`from: {}`), or take the node away", draft.name()));
+                .help(format!("read it (`{from}{}`), or take the node away", draft.name()));
             self.push(found);
         }
     }

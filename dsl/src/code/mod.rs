@@ -41,7 +41,7 @@ macro_rules! codes {
 }
 
 codes! {
-    F0101 Error "not YAML";
+    F0101 Error "line that cannot be read";
     F0102 Error "key set twice";
     F0103 Error "tab";
     F0104 Error "nested too deep";

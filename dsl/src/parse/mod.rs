@@ -2,6 +2,7 @@
 
 mod anchors;
 mod builder;
+mod flow;
 mod lines;
 mod offsets;
 mod patch;
@@ -12,13 +13,15 @@ mod syntax;
 mod words;
 mod yaml;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::code::Code;
 use crate::diagnostic::Diagnostic;
-use crate::source::{SourceFile, Span};
+use crate::source::{SourceFile, Span, Spelling};
 use crate::tree::{Ast, Node, Value};
 
+pub(crate) use flow::begins_flow;
 pub use plain::plain;
 pub use yaml::yaml;
 
@@ -51,10 +54,27 @@ pub fn decode(name: impl Into<String>, bytes: Vec<u8>) -> Result<Arc<SourceFile>
         .into())
 }
 
-/// Reads a pipeline file. There is always a tree; what could not be read is [`Value::Bad`] in it
+/// What is said of a file that is too large to be read.
+fn too_large(source: &Arc<SourceFile>) -> Option<Diagnostic> {
+    let length = source.text.len();
+    (length > MAX_BYTES).then(|| {
+        let message = format!("the file has {length} bytes, more than 16 MiB");
+        Diagnostic::new(Code::F0106, source, Span::new(0, 0), message)
+            .help("split it: data belongs in files that a stage reads")
+    })
+}
+
+/// Reads a pipeline file in the spelling that it has. There is always a tree; what could not be read is [`Value::Bad`] in it
 /// and a diagnostic beside it.
 pub fn parse(source: &Arc<SourceFile>) -> (Ast, Vec<Diagnostic>) {
-    let (mut root, mut diagnostics) = yaml(source);
+    let (mut root, mut diagnostics) = match source.spelling {
+        Spelling::Yaml => yaml(source),
+        Spelling::Flow => flow::flow(source),
+    };
+    let help = match source.spelling {
+        Spelling::Yaml => "begin with `flow: NAME`, then `stages:` with the nodes below it",
+        Spelling::Flow => "begin with `flow NAME`, then a `stage` for each node",
+    };
     let what = match &root.value {
         Value::Map(_) | Value::Bad => None,
         Value::Null => Some("the file is empty"),
@@ -65,10 +85,7 @@ pub fn parse(source: &Arc<SourceFile>) -> (Ast, Vec<Diagnostic>) {
         let length = source.text[root.span.start..root.span.end].find(['\n', '\r']);
         let end = length.map_or(root.span.end, |length| root.span.start + length);
         let span = Span::new(root.span.start, end);
-        diagnostics.push(
-            Diagnostic::new(Code::F0112, source, span, message)
-                .help("begin with `flow: NAME`, then `stages:` with the nodes below it"),
-        );
+        diagnostics.push(Diagnostic::new(Code::F0112, source, span, message).help(help));
         root.value = Value::Bad;
     }
     name_twice(&root, &mut diagnostics);
@@ -79,10 +96,12 @@ pub fn parse(source: &Arc<SourceFile>) -> (Ast, Vec<Diagnostic>) {
 /// A node that is declared twice has a page of its own.
 fn name_twice(root: &Node, diagnostics: &mut [Diagnostic]) {
     let nodes = root.get("stages").map_or(&[][..], Node::entries);
+    let nodes: HashMap<Span, &str> =
+        nodes.iter().map(|node| (node.key.span, node.key.value.as_str())).collect();
     for diagnostic in diagnostics.iter_mut().filter(|found| found.code == Code::F0102) {
-        if let Some(node) = nodes.iter().find(|node| node.key.span == diagnostic.label.span) {
+        if let Some(name) = nodes.get(&diagnostic.label.span) {
             diagnostic.code = Code::F0206;
-            diagnostic.message = format!("two nodes are called `{}`", node.key.value);
+            diagnostic.message = format!("two nodes are called `{name}`");
             diagnostic.help = Some("give one of them another name".to_owned());
         }
     }

@@ -8,8 +8,7 @@ use super::builder::Builder;
 use super::offsets::Offsets;
 use super::patch::{Patch, Poison, Repair};
 use super::syntax::{Mistake, Stop};
-use super::{MAX_BYTES, lines};
-use crate::code::Code;
+use super::{lines, too_large};
 use crate::diagnostic::Diagnostic;
 use crate::source::{SourceFile, Span, Spanned};
 use crate::tree::{Entry, Node, Value};
@@ -21,10 +20,7 @@ const ATTEMPTS: usize = 40;
 /// diagnostic beside it. An empty file is [`Value::Null`].
 pub fn yaml(source: &Arc<SourceFile>) -> (Node, Vec<Diagnostic>) {
     let all = Span::new(0, source.text.len());
-    if source.text.len() > MAX_BYTES {
-        let message = format!("the file has {} bytes, more than 16 MiB", source.text.len());
-        let found = Diagnostic::new(Code::F0106, source, Span::new(0, 0), message)
-            .help("split it: data belongs in files that a stage reads");
+    if let Some(found) = too_large(source) {
         return (Node::new(Value::Bad, all), vec![found]);
     }
     let mut patch = Patch::new(&source.text);

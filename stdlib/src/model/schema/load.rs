@@ -47,7 +47,7 @@ fn parse(
     let bytes = bytes(&build.path(name)).map_err(|reason| {
         let refusal = BuildError::setting(setting, format!("`{name}` cannot be read: {reason}"));
         refusal
-            .help("name a schema under `schemas:`, or a file; paths start at the pipeline's folder")
+            .help("name a schema that the pipeline declares, or a file; paths start at its folder")
     })?;
     let source = flow_dsl::parse::decode(name, bytes)
         .map_err(|diagnostic| BuildError::File(vec![*diagnostic]))?;
