@@ -13,6 +13,7 @@ pub mod preview;
 pub mod record;
 pub mod registry;
 pub mod report;
+pub mod room;
 pub mod run;
 mod seldom;
 pub mod stage;

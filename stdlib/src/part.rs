@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use flow_engine::room::{self, PAGE};
 use flow_engine::stage::StageError;
 
 /// A file under way. Its part file is locked, so that two writers of one target are told.
@@ -35,7 +36,7 @@ impl Part {
             self.file = Some(self.open()?);
         }
         let written = self.file.as_mut().map_or(Ok(()), |file| file.write_all(bytes));
-        written.map_err(|error| self.broke(&error))
+        written.map_err(|error| self.broke_with(&error, bytes.len() as u64))
     }
 
     /// Puts the file in its place, on disk.
@@ -81,6 +82,15 @@ impl Part {
     }
 
     fn broke(&self, error: &Error) -> StageError {
+        self.broke_with(error, PAGE)
+    }
+
+    /// The same, when so many bytes could not be written.
+    fn broke_with(&self, error: &Error, needed: u64) -> StageError {
+        let mut message = format!("`{}` cannot be written: {error}", self.to);
+        if error.kind() == ErrorKind::StorageFull {
+            message = format!("{message}; {}", room::wanted(&self.target, needed.max(PAGE)));
+        }
         let help = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "Make room on the disk.",
             ErrorKind::FileTooLarge => "Raise the limit of the size of files (`ulimit -f`).",
@@ -92,7 +102,7 @@ impl Part {
             }
             _ => "Check the path and the disk; the file that was there before is untouched.",
         };
-        StageError::new(format!("`{}` cannot be written: {error}", self.to)).help(help)
+        StageError::new(message).help(help)
     }
 }
 

@@ -24,6 +24,8 @@ mod plan;
 mod providers;
 mod rejects;
 mod resume;
+#[cfg(unix)]
+mod room;
 mod run;
 #[cfg(unix)]
 mod signals;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::Salvaged;
+use super::group::Trouble;
+use crate::room::{self, PAGE};
 use crate::stage::StageError;
 
 /// How long a writer waits for another run's turn.
@@ -255,7 +257,20 @@ fn take_table(new: &Connection, old: &Connection, table: &str, order: &str) -> R
 
 /// What went wrong with the file, and what to do.
 pub(super) fn broke(path: &Path, error: &(dyn std::error::Error + 'static)) -> StageError {
-    let code = error.downcast_ref::<Error>().and_then(Error::sqlite_error_code);
+    broke_with(path, error, PAGE)
+}
+
+/// The same, when so many bytes could not be written.
+pub(super) fn broke_with(
+    path: &Path,
+    error: &(dyn std::error::Error + 'static),
+    needed: u64,
+) -> StageError {
+    let of_sqlite = match error.downcast_ref::<Trouble>() {
+        Some(Trouble::File(error)) => Some(error),
+        _ => error.downcast_ref::<Error>(),
+    };
+    let code = of_sqlite.and_then(Error::sqlite_error_code);
     let help = match code {
         Some(ErrorCode::DiskFull) => "Make room on the disk and run again; what is kept is kept.",
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
@@ -272,5 +287,9 @@ pub(super) fn broke(path: &Path, error: &(dyn std::error::Error + 'static)) -> S
         }
         _ => "Check the file and the disk; what is kept is kept.",
     };
-    StageError::new(format!("the ledger `{}`: {error}", path.display())).help(help)
+    let mut message = format!("the ledger `{}`: {error}", path.display());
+    if code == Some(ErrorCode::DiskFull) {
+        message = format!("{message}; {}", room::wanted(path, needed.max(PAGE)));
+    }
+    StageError::new(message).help(help)
 }

@@ -186,8 +186,9 @@ impl Ledger {
     ) -> Result<(), StageError> {
         let (node, text, spender) = (Arc::clone(node), Arc::clone(text), spender.cloned());
         let answered = Answered { key, node, text, at: now(), spender };
+        let size = answered.text.len() as u64;
         let written = self.answers.add(answered, write).await;
-        written.map_err(|error| file::broke(&self.path, &error))
+        written.map_err(|error| file::broke_with(&self.path, &error, size))
     }
 
     /// Takes answers away.

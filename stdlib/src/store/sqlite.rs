@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use flow_engine::prelude::*;
+use flow_engine::room::{self, PAGE};
 use flow_engine::words::counted;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
@@ -70,6 +71,11 @@ impl SqliteSink {
     }
 
     fn broke(&self, error: &rusqlite::Error) -> StageError {
+        self.broke_with(error, &[])
+    }
+
+    /// The same, when these records could not be written.
+    fn broke_with(&self, error: &rusqlite::Error, batch: &[Record]) -> StageError {
         let help = match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => "Make room on the disk; what was stored whole is kept.",
             Some(ErrorCode::NotADatabase) => "It is a file of another kind; choose another name.",
@@ -84,7 +90,13 @@ impl SqliteSink {
             }
             _ => "Check the file and the disk; what was stored whole is kept.",
         };
-        StageError::new(format!("`{}` cannot be written: {error}", self.settings.to)).help(help)
+        let mut message = format!("`{}` cannot be written: {error}", self.settings.to);
+        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+            let texts = batch.iter().filter_map(|record| serde_json::to_string(record).ok());
+            let needed = texts.map(|text| text.len() as u64).sum::<u64>().max(PAGE);
+            message = format!("{message}; {}", room::wanted(&self.settings.path, needed));
+        }
+        StageError::new(message).help(help)
     }
 
     /// Makes the folder of the database.
@@ -118,8 +130,8 @@ impl SqliteSink {
     fn write_batch(
         &mut self,
         connection: &mut Connection,
-        batch: Vec<Record>,
-    ) -> Result<Vec<(Record, Failure)>, rusqlite::Error> {
+        batch: &[Record],
+    ) -> Result<Vec<(usize, Failure)>, rusqlite::Error> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version = schema_version(&transaction)?;
         if version != self.tables.version {
@@ -127,14 +139,14 @@ impl SqliteSink {
         }
         let mut refused = Vec::new();
         let mut written: BTreeMap<String, u64> = BTreeMap::new();
-        for record in batch {
+        for (place, record) in batch.iter().enumerate() {
             let books = self.books.as_mut();
-            match self.tables.put(&transaction, &self.settings, &record, &mut self.seen, books) {
+            match self.tables.put(&transaction, &self.settings, record, &mut self.seen, books) {
                 Ok(table) => match written.get_mut(table) {
                     Some(records) => *records += 1,
                     None => drop(written.insert(table.to_owned(), 1)),
                 },
-                Err(Trouble::Record(reason)) => refused.push((record, Failure::bad(reason))),
+                Err(Trouble::Record(reason)) => refused.push((place, Failure::bad(reason))),
                 Err(Trouble::World(error)) => return Err(error),
             }
         }
@@ -293,12 +305,17 @@ impl Sink for SqliteSink {
             Some(connection) => connection,
             None => self.open()?,
         };
-        let result = self.write_batch(&mut connection, batch);
+        let result = self.write_batch(&mut connection, &batch);
         if result.is_err() {
             self.tables = Tables::default();
         }
         self.connection = Some(connection);
-        result.map_err(|error| self.broke(&error))
+        let refused = result.map_err(|error| self.broke_with(&error, &batch))?;
+        let mut refused = refused.into_iter().peekable();
+        let failures = batch.into_iter().enumerate().filter_map(|(place, record)| {
+            refused.next_if(|(at, _)| *at == place).map(|(_, failure)| (record, failure))
+        });
+        Ok(failures.collect())
     }
 
     fn commit(&mut self, outcome: &Outcome) -> Result<Vec<Written>, StageError> {
