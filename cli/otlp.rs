@@ -217,7 +217,7 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Spans {
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
         if let Some(mut call) = span.extensions_mut().remove::<Call>() {
-            call.end = SystemTime::now();
+            call.end = SystemTime::now().max(call.start);
             if self.queue.try_send(call).is_err() {
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }

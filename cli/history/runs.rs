@@ -64,10 +64,12 @@ impl Sums {
     }
 }
 
-/// How long a run took; of one that was killed nobody knows.
+/// How long a run took; of one that was killed nobody knows. What it has measured itself holds
+/// whatever was done to the clock.
 fn took(run: &Past) -> String {
-    let took = run.ended.map(|ended| Duration::from_millis(ended.saturating_sub(run.started)));
-    took.map_or_else(String::new, number::duration)
+    let between = |ended: u64| Duration::from_millis(ended.saturating_sub(run.started));
+    let took = run.report.as_ref().map(|report| report.elapsed);
+    took.or_else(|| run.ended.map(between)).map_or_else(String::new, number::duration)
 }
 
 fn to_json(ledger: &Ledger, run: &Past) -> Result<serde_json::Value, Trouble> {

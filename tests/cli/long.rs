@@ -144,3 +144,19 @@ fn what_is_edited_during_a_run_changes_the_next_one() {
     let asked = asked.lock().expect("no panic");
     assert!(asked.len() == 3 && asked.iter().all(|asked| asked.contains("Find the places.")));
 }
+
+#[test]
+fn a_run_takes_as_long_as_it_takes_whatever_is_done_to_the_clock() {
+    let folder = Folder::small();
+    assert_eq!(folder.flow("run small.yaml").code, 0);
+    let before = folder.flow("runs").out;
+    let ledger = rusqlite::Connection::open(folder.path(".flow/ledger.db")).expect("the ledger");
+    for sql in [
+        "UPDATE runs SET ended = started - 3600000",
+        "UPDATE runs SET ended = started + 36000000000000",
+    ] {
+        ledger.execute(sql, []).expect("a run");
+        assert_eq!(folder.flow("runs").out, before, "{sql}");
+        assert_eq!(folder.flow("show 1").code, 0, "{sql}");
+    }
+}

@@ -75,7 +75,7 @@ fn today() -> u64 {
 }
 
 /// Changes what is spent, alone among all processes. The file is replaced as a whole; what is no
-/// such file, or is of another day, counts as nothing spent.
+/// such file, or is of a day before, counts as nothing spent.
 fn change(
     path: &Path,
     today: u64,
@@ -95,7 +95,8 @@ fn change(
         Err(error) if error.kind() == io::ErrorKind::NotFound => Spending::default(),
         Err(error) => return Err(error),
     };
-    let spent = if before.day == today { Money::from_parts(before.spent) } else { Money::ZERO };
+    // A day to come is one of a clock that was set back since: what was spent stays spent.
+    let spent = if before.day >= today { Money::from_parts(before.spent) } else { Money::ZERO };
     let after = match act(spent) {
         Ok(after) => after,
         Err(spent) => return Ok(Err(spent)),
@@ -142,6 +143,21 @@ mod tests {
         let next = Day { today: || today() + 1, ..one };
         assert_eq!(next.take(cost).unwrap(), Ok(()));
         assert_eq!(next.take(cost).unwrap(), Err(cost));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_gives_no_money_back() {
+        let folder = Folder::new();
+        let day = |today| Day { today, ..Day::new("p", Money::dollars(1.0), Some(&folder.0)) };
+        let cost = Money::dollars(0.6);
+        assert_eq!(day(|| 20_000).take(cost).unwrap(), Ok(()));
+        for today in [|| 19_999, || 0] {
+            assert_eq!(day(today).take(cost).unwrap(), Err(cost));
+        }
+        // What is written now is of today, so that the next day is a new one.
+        assert_eq!(day(|| 5).take(Money::dollars(0.1)).unwrap(), Ok(()));
+        assert_eq!(day(|| 5).take(cost).unwrap(), Err(Money::dollars(0.7)));
+        assert_eq!(day(|| 6).take(cost).unwrap(), Ok(()));
     }
 
     #[test]

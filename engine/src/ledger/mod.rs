@@ -145,7 +145,18 @@ impl Ledger {
 
     /// The answer to a question, if it is not older than `age`.
     pub fn answer(&self, key: Key, age: Option<Duration>) -> Result<Option<Arc<str>>, StageError> {
-        let oldest = age.map_or(0, |age| now().saturating_sub(age.as_secs()));
+        self.answer_at(now(), key, age)
+    }
+
+    /// The same, at a time that the clock may have been set to; one before the answer's makes it
+    /// no older.
+    fn answer_at(
+        &self,
+        now: u64,
+        key: Key,
+        age: Option<Duration>,
+    ) -> Result<Option<Arc<str>>, StageError> {
+        let oldest = age.map_or(0, |age| now.saturating_sub(age.as_secs()));
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let found = reader
             .prepare_cached("SELECT text, used FROM answers WHERE key = ?1 AND at >= ?2")
@@ -156,7 +167,7 @@ impl Ledger {
             })
             .map_err(|error| file::broke(&self.path, &error))?;
         let Some((text, used)) = found else { return Ok(None) };
-        if now().saturating_sub(used) > DAY {
+        if now.saturating_sub(used) > DAY {
             let mut stale = self.stale.lock().unwrap_or_else(PoisonError::into_inner);
             if stale.len() < MOST_STALE {
                 stale.push(key);

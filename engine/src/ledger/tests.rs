@@ -34,6 +34,26 @@ async fn what_is_kept_is_there_for_the_next_run() {
 }
 
 #[tokio::test]
+async fn an_answer_is_as_old_as_the_clock_says_and_never_younger_than_new() {
+    let folder = folder();
+    let ledger = filled(folder.path(), 1).await;
+    let (kept, day) = (now(), Some(Duration::from_secs(DAY)));
+    for (now, age, found) in [
+        (kept, day, true),
+        (kept + DAY - 60, day, true),
+        (kept + DAY + 60, day, false),
+        (kept - 10 * DAY, day, true),
+        (0, day, true),
+        (u64::MAX >> 1, day, false),
+        (u64::MAX >> 1, None, true),
+        (0, Some(Duration::MAX), true),
+    ] {
+        let answer = ledger.answer_at(now, 0, age).unwrap();
+        assert_eq!(answer.is_some(), found, "{now} {age:?}");
+    }
+}
+
+#[tokio::test]
 async fn many_keep_at_once_and_share_transactions() {
     let folder = folder();
     let ledger = Ledger::open(folder.path()).expect("a ledger");
