@@ -8,6 +8,8 @@ mod journal;
 mod lines;
 mod money;
 mod random;
+#[cfg(target_os = "linux")]
+mod week;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
