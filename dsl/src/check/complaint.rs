@@ -31,11 +31,10 @@ impl Complaint {
     /// What is wrong with a text.
     pub(super) fn of(text: &str, unreadable: &Unreadable, is_expression: bool) -> Self {
         let said = unreadable.message.as_str();
-        let Some(range) = unreadable.range.clone() else {
-            return Self::new(0..text.len(), in_words(said));
-        };
+        let range = unreadable.range.clone().unwrap_or_default();
+        let placed = !range.is_empty() && text.get(range.clone()).is_some();
         let ended = said.contains("end of input");
-        let until = if ended { text.len() } else { range.start };
+        let until = if ended || !placed { text.len() } else { range.start };
         let open = Open::before(text, until, is_expression);
         if let Some(found) = never_closed(text, said, &range, &open) {
             return found;
@@ -53,9 +52,18 @@ impl Complaint {
         if let Some(help) = elsewhere(text, range.start).filter(|_| !ended) {
             return Self::new(range, "is of another language").help(help);
         }
-        let range = if range.is_empty() { 0..text.len() } else { range };
+        let range = if placed { range } else { word(text, open.last) };
         Self::new(range, in_words(said))
     }
+}
+
+/// The first word at or after a place; the whole text when there is none.
+fn word(text: &str, from: usize) -> Range<usize> {
+    let rest = text.get(from..).unwrap_or_default();
+    let start = from + rest.len() - rest.trim_start().len();
+    let rest = rest.trim_start();
+    let end = start + rest.find(char::is_whitespace).unwrap_or(rest.len());
+    if rest.is_empty() { 0..text.len() } else { start..end }
 }
 
 /// The first `}}` or `%}` of a template that closes nothing, neither a tag nor braces of the text.
@@ -241,6 +249,7 @@ fn elsewhere(text: &str, at: usize) -> Option<&'static str> {
         _ if rest.starts_with('|') && before.ends_with('|') => "write `or`",
         _ if rest.starts_with('>') && before.ends_with('<') => "write `!=`",
         _ if rest.starts_with('!') => "write `not`",
+        _ if rest.starts_with('?') => "write `ONE if FIELD else OTHER`",
         _ => return None,
     })
 }
@@ -270,7 +279,12 @@ fn in_words(message: &str) -> String {
         .replace("start of block", "`{%`")
         .replace("template-data", "text")
         .replace("unexpected identifier", "unexpected name")
+        .replace("identifier or integer", "a name")
         .replace("identifier", "a name")
+        .replace("expected a filter", "the name of a filter should follow")
+        .replace("invalid integer (too large)", "is too large a number")
+        .replace("invalid float", "is no number")
+        .replace("'_' may not occur at end of number", "is no number")
         .replace("expected in", "expected `in`")
         .replace("expected expression", "a value should follow")
         .replace("unexpected character", "cannot stand here")
@@ -323,6 +337,11 @@ mod tests {
             ("a == 'x", "': this quote is not closed; write another `'` where the text ends"),
             ("(a", "(: this `(` is not closed; write `)` where it ends"),
             ("a ==", "==: ends where a value should follow; "),
+            (
+                "a > 9999999999999999999999999999999999999999999",
+                "9999999999999999999999999999999999999999999: is too large a number; ",
+            ),
+            ("a ? b : c", "?: is of another language; write `ONE if FIELD else OTHER`"),
             ("a = 1", "=: is of another language; compare with `==`"),
         ] {
             let unreadable = uses_of_expression(text).unwrap_err();

@@ -86,7 +86,11 @@ impl Checker<'_> {
         }
         let node = &draft.entry.value;
         let from = node.entries().iter().find(|inner| inner.key.value == "from");
-        let from = from.filter(|from| from.value.value != Value::Null);
+        let from = from.filter(|from| match &from.value.value {
+            Value::Null => false,
+            Value::List(items) => !items.is_empty(),
+            _ => true,
+        });
         let Some(from) = from else {
             let fine = self.no_input(draft);
             index.lost |= !fine;

@@ -10,6 +10,9 @@ use super::{EntitySchema, Field, FieldType, Finder, Kind, Weights};
 
 const TYPES: [&str; 5] = ["string", "number", "integer", "boolean", "list"];
 
+/// The whole, in words.
+pub(super) const WHOLE: &str = "an entity schema";
+
 /// Reads an entity schema.
 pub(crate) fn read(node: &Node, source: &Arc<SourceFile>) -> Result<EntitySchema, Vec<Diagnostic>> {
     let mut reader =
@@ -24,9 +27,7 @@ impl Reader<'_> {
         let mut skip_speakers: Vec<String> = usual.iter().map(|&name| name.to_owned()).collect();
         let mut kinds = Vec::new();
         let mut has_kinds = false;
-        for (key, value) in
-            self.known(node, "an entity schema", &["kinds", "skip_speakers", "title"])
-        {
+        for (key, value) in self.known(node, WHOLE, &["kinds", "skip_speakers", "title"]) {
             match key {
                 "kinds" => {
                     has_kinds = true;
@@ -299,11 +300,11 @@ mod tests {
     #[test]
     fn a_schema_without_kinds_finds_nothing() {
         for (text, expected) in [
-            ("", "1: `an entity schema` is empty, not a map"),
+            ("", "1: an entity schema is empty, not a map"),
             ("title: x\n", "1: the schema has no `kinds`"),
             ("kinds: {}\n", "1: `kinds` is empty"),
             ("kinds:\n", "1: `kinds` is empty, not a map"),
-            ("- a\n", "1: `an entity schema` is a list, not a map"),
+            ("- a\n", "1: an entity schema is a list, not a map"),
         ] {
             assert_eq!(mistakes(text), [expected], "{text:?}");
         }

@@ -23,7 +23,10 @@ impl Reader<'_> {
 
     fn mistyped(&mut self, node: &Node, what: &str, wanted: &str) {
         if node.value != Value::Bad {
-            let message = format!("`{what}` is {}, not {wanted}", kind_of(&node.value));
+            // Words of our own stand without marks, the user's within.
+            let ours = what.contains('`') || what == super::read::WHOLE;
+            let what = if ours { what.to_owned() } else { format!("`{what}`") };
+            let message = format!("{what} is {}, not {wanted}", kind_of(&node.value));
             let span = first_line(self.source, node.span);
             self.diagnostics.push(Diagnostic::new(Code::F0511, self.source, span, message));
         }
