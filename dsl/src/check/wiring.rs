@@ -249,6 +249,16 @@ impl Checker<'_> {
             return;
         }
         let output = if is_failed { Output::Failed } else { Output::Main };
+        let same = |wire: &&Wire| (wire.port, wire.from, wire.output) == (port, from, output);
+        if let Some(before) = wires.iter().find(same) {
+            let found = self
+                .on(node, Code::F0102, format!("`{text}` is named twice"))
+                .label("each of its records would come twice")
+                .other(before.span, "named here already")
+                .help("name it once");
+            self.push(found);
+            return;
+        }
         wires.push(Wire { port, from, output, span: super::hints::place(node) });
     }
 
