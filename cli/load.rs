@@ -80,6 +80,14 @@ impl Loaded {
         &self.ast.source.text
     }
 
+    /// Its text as it should be laid out, or why it cannot be read.
+    pub(crate) fn formatted(&self) -> Result<String, Vec<Diagnostic>> {
+        if self.is_broken() {
+            return Err(self.diagnostics.clone());
+        }
+        flow_dsl::format(&self.ast.source)
+    }
+
     /// The parameters that it declares.
     pub(crate) fn flags(&self) -> Vec<ParamDecl> {
         declared_params(&self.ast)

@@ -10,6 +10,7 @@ mod draw;
 mod exit;
 mod explain;
 mod file;
+mod fmt;
 mod foresee;
 mod graph;
 mod history;
@@ -69,11 +70,13 @@ fn flow(argv: &[OsString]) -> Result<Exit, Trouble> {
     let files = scan.files.iter().filter(is_file);
     let mut files: Files = files.map(|path| Loaded::read(path)).collect();
     if let Some(name) = &scan.command {
-        let several = name == "check";
+        let several = name == "check" || name == "fmt";
         if let Some(at) = files.iter().position(Result::is_err).filter(|_| !several && !scan.help) {
             return files.swap_remove(at).map(|_| Exit::Done);
         }
-        for flag in files.iter().flatten().flat_map(Loaded::flags) {
+        // What a file is laid out like depends on no parameter.
+        let asks = files.iter().flatten().filter(|_| name != "fmt");
+        for flag in asks.flat_map(Loaded::flags) {
             if flags.iter().all(|known| known.name != flag.name) {
                 flags.push(flag);
             }
@@ -126,6 +129,7 @@ fn command(matches: &ArgMatches, files: Files, screen: &Screen) -> Result<Exit, 
         Some(("retry", matches)) => rejects::retry(matches, screen),
         Some(("cache", matches)) => cache::cache(matches),
         Some(("check", matches)) => check::check(matches, files),
+        Some(("fmt", matches)) => fmt::fmt(matches, files),
         Some(("plan", matches)) => plan::plan(matches, &the_one(matches, files)?),
         Some(("graph", matches)) => draw::graph(matches, &the_one(matches, files)?),
         Some(("runs", matches)) => history::runs(matches),

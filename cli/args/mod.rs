@@ -71,6 +71,7 @@ pub(crate) fn command() -> Command {
         .subcommands([
             run(),
             check(),
+            fmt(),
             plan(),
             graph(),
             show(),
@@ -171,6 +172,18 @@ fn check() -> Command {
             .help("How to print mistakes: drawn or one a line on stderr, or as JSON on stdout"),
         switch("deny-warnings", "Fail on warnings too"),
     ])
+}
+
+fn fmt() -> Command {
+    Command::new("fmt")
+        .about("Lay pipeline files out in the usual way; comments and meaning stay")
+        .after_help(
+            "Examples:\n  flow fmt interviews.flow\n  flow fmt pipelines/*.yaml --check\n  \
+             cat interviews.flow | flow fmt -",
+        )
+        .arg(file_arg().num_args(1..).help("Pipeline files; `-` reads the standard input"))
+        .arg_required_else_help(true)
+        .arg(switch("check", "Change nothing; fail when a file is laid out in another way"))
 }
 
 fn plan() -> Command {

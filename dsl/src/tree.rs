@@ -73,6 +73,23 @@ impl Node {
         }
     }
 
+    /// Whether another tree holds the same, wherever it stands.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (Value::List(mine), Value::List(items)) => {
+                mine.len() == items.len()
+                    && mine.iter().zip(items).all(|(own, item)| own.says_the_same(item))
+            }
+            (Value::Map(mine), Value::Map(entries)) => {
+                mine.len() == entries.len()
+                    && mine.iter().zip(entries).all(|(own, entry)| {
+                        own.key.value == entry.key.value && own.value.says_the_same(&entry.value)
+                    })
+            }
+            (mine, value) => mine == value,
+        }
+    }
+
     /// The text of a string.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {

@@ -9,6 +9,7 @@ fn help_teaches_every_command() {
         "",
         "run",
         "check",
+        "fmt",
         "plan",
         "graph",
         "show",

@@ -11,6 +11,7 @@ mod extraction;
 #[cfg(unix)]
 mod faults;
 mod folder;
+mod format;
 mod help;
 mod history;
 mod interviews;

@@ -21,7 +21,7 @@ use crate::diagnostic::Diagnostic;
 use crate::source::{SourceFile, Span, Spelling};
 use crate::tree::{Ast, Node, Value};
 
-pub(crate) use flow::begins_flow;
+pub(crate) use flow::{Kind, Token, begins_flow, tokens};
 pub use plain::plain;
 pub use yaml::yaml;
 
@@ -64,13 +64,18 @@ fn too_large(source: &Arc<SourceFile>) -> Option<Diagnostic> {
     })
 }
 
+/// Reads a file in the spelling that it has, whatever it holds.
+pub(crate) fn read(source: &Arc<SourceFile>) -> (Node, Vec<Diagnostic>) {
+    match source.spelling {
+        Spelling::Yaml => yaml(source),
+        Spelling::Flow => flow::flow(source),
+    }
+}
+
 /// Reads a pipeline file in the spelling that it has. There is always a tree; what could not be read is [`Value::Bad`] in it
 /// and a diagnostic beside it.
 pub fn parse(source: &Arc<SourceFile>) -> (Ast, Vec<Diagnostic>) {
-    let (mut root, mut diagnostics) = match source.spelling {
-        Spelling::Yaml => yaml(source),
-        Spelling::Flow => flow::flow(source),
-    };
+    let (mut root, mut diagnostics) = read(source);
     let help = match source.spelling {
         Spelling::Yaml => "begin with `flow: NAME`, then `stages:` with the nodes below it",
         Spelling::Flow => "begin with `flow NAME`, then a `stage` for each node",

@@ -148,7 +148,7 @@ impl Reader<'_> {
         let colon = Span::new(self.at, self.at + 1);
         if self.sign(":", Kind::Colon).is_some() {
             self.spaces();
-            let ty = self.quoted().or_else(|| self.bare());
+            let ty = self.head_word();
             if ty.is_none() {
                 let help = format!("write `param {}: string`", key.value);
                 self.wrong(colon, "a type is missing behind `:`", help);
@@ -213,11 +213,7 @@ impl Reader<'_> {
         if self.rest().starts_with(['<', '-', '=']) {
             return None;
         }
-        let mut node = self.quoted().or_else(|| self.bare())?;
-        if !matches!(node.value, Value::String(_) | Value::Bad) {
-            // A stage may be called like a number, but is none.
-            node.value = Value::String(self.text[node.span.start..node.span.end].to_owned());
-        }
+        let node = self.head_word()?;
         if !colon && !key.value.is_empty() {
             let word = &self.text[node.span.start..node.span.end];
             let message = format!("a `:` is missing behind `{}`", key.value);
@@ -225,6 +221,20 @@ impl Reader<'_> {
             self.wrong(key.span, message, help);
         }
         Some(node)
+    }
+
+    /// A word in the head of a declaration, where `=` and `<-` may follow without a blank. It is
+    /// text even when it looks like a number.
+    pub(super) fn head_word(&mut self) -> Option<Node> {
+        if let Some(node) = self.quoted() {
+            return Some(node);
+        }
+        let span = self.take_while(|c| !ends_word(c) && !matches!(c, '=' | '<' | '#'));
+        if span.start == span.end {
+            return None;
+        }
+        self.token(Kind::Word, span.start);
+        Some(Node::new(Value::String(self.text[span.start..span.end].to_owned()), span))
     }
 
     /// The entries of a block behind others that the head of a declaration gives.

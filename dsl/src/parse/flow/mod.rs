@@ -7,13 +7,13 @@ mod declaration;
 mod node;
 mod reader;
 mod text;
-#[expect(dead_code, reason = "read by the formatter")]
 mod token;
 mod value;
 
 use std::sync::Arc;
 
 use reader::{DECLARATIONS, Reader};
+pub(crate) use token::{Kind, Token};
 
 use super::seen::Seen;
 use super::too_large;
@@ -55,6 +55,13 @@ pub(super) fn flow(source: &Arc<SourceFile>) -> (Node, Vec<Diagnostic>) {
     let mut found = reader.found;
     found.sort_by_key(|found| found.label.span);
     (root, found)
+}
+
+/// The pieces of a file, in order; some may be left out when it has mistakes.
+pub(crate) fn tokens(source: &Arc<SourceFile>) -> Vec<Token> {
+    let mut reader = Reader::new(source);
+    reader.file();
+    reader.tokens
 }
 
 /// Whether a text begins as no YAML does: with the word of a declaration and no `:` behind it.

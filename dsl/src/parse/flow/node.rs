@@ -2,7 +2,6 @@
 
 use super::declaration::{entry, part};
 use super::reader::Reader;
-use super::text::ends_word;
 use super::token::Kind;
 use crate::code::Code;
 use crate::parse::seen::Seen;
@@ -171,14 +170,14 @@ impl Reader<'_> {
         let mut seen = Seen::default();
         loop {
             self.spaces();
-            let Some(node) = self.input() else { break };
+            let Some(node) = self.head_word() else { break };
             self.spaces();
             let port = self.sign("=", Kind::Port);
             if port.is_some() {
                 self.spaces();
                 let key = Spanned::new(node.as_str().unwrap_or_default().to_owned(), node.span);
                 self.again(&key, &ported, &mut seen);
-                let value = if self.peek() == Some('[') { self.value() } else { self.input() };
+                let value = if self.peek() == Some('[') { self.value() } else { self.head_word() };
                 if value.is_none() {
                     let message = format!("a node is missing behind `{}=`", key.value);
                     self.wrong(key.span, message, format!("write `{}=NODE`", key.value));
@@ -205,18 +204,5 @@ impl Reader<'_> {
             }
         }
         (bare, ported)
-    }
-
-    /// The name of a node or a port.
-    fn input(&mut self) -> Option<Node> {
-        if let Some(node) = self.quoted() {
-            return Some(node);
-        }
-        let span = self.take_while(|c| !ends_word(c) && !matches!(c, '=' | '#' | '<'));
-        if span.start == span.end {
-            return None;
-        }
-        self.token(Kind::Word, span.start);
-        Some(Node::new(Value::String(self.text[span.start..span.end].to_owned()), span))
     }
 }
