@@ -174,7 +174,10 @@ fn rejects(report: &Report) -> String {
     let shown = report.rejects.len().min(SHOWN) as u64;
     if total > shown {
         let more = count(total - shown);
-        let _ = writeln!(text, "  and {more} more: `flow rejects list`, or the report (`--report FILE`)");
+        let _ = writeln!(
+            text,
+            "  and {more} more: `flow rejects list`, or the report (`--report FILE`)"
+        );
     }
     text
 }

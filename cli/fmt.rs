@@ -10,7 +10,7 @@ use crate::load::{self, Loaded};
 use crate::{Files, terminal};
 
 /// Runs the command.
-pub(crate) fn fmt(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
+pub(crate) fn fmt(matches: &ArgMatches, files: Files) -> Exit {
     let only_check = matches.get_flag("check");
     let mut exit = Exit::Done;
     for file in files {
@@ -24,7 +24,7 @@ pub(crate) fn fmt(matches: &ArgMatches, files: Files) -> Result<Exit, Trouble> {
             }
         }
     }
-    Ok(exit)
+    exit
 }
 
 fn one(file: &Loaded, only_check: bool) -> Result<Exit, Trouble> {
