@@ -10,6 +10,13 @@ const FIRST: u32 = 10;
 /// The time between two lines after that.
 const GAP: Duration = Duration::from_mins(1);
 
+/// The turn of a line.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// How many were left out since the one before, if any.
+    pub(crate) left_out: Option<u64>,
+}
+
 /// Whether it is the turn of a line of one kind.
 #[derive(Debug, Default)]
 pub(crate) struct Seldom(Mutex<State>);
@@ -22,8 +29,8 @@ struct State {
 }
 
 impl Seldom {
-    /// When it is the turn of a line: how many were left out since the one before.
-    pub(crate) fn turn(&self) -> Option<u64> {
+    /// The turn of a line, unless it is to be left out.
+    pub(crate) fn turn(&self) -> Option<Turn> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.written >= FIRST && state.last.is_some_and(|last| last.elapsed() < GAP) {
             state.left_out += 1;
@@ -31,7 +38,8 @@ impl Seldom {
         }
         state.written = state.written.saturating_add(1);
         state.last = Some(Instant::now());
-        Some(std::mem::take(&mut state.left_out))
+        let left_out = std::mem::take(&mut state.left_out);
+        Some(Turn { left_out: (left_out > 0).then_some(left_out) })
     }
 }
 
@@ -42,11 +50,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_the_first_few_a_line_comes_once_a_minute() {
         let seldom = Seldom::default();
-        let turns = |calls: u32| (0..calls).filter_map(|_| seldom.turn()).collect::<Vec<_>>();
-        assert_eq!(turns(100), [0; 10]);
+        let turns = |calls: u32| {
+            (0..calls).filter_map(|_| seldom.turn()).map(|turn| turn.left_out).collect::<Vec<_>>()
+        };
+        assert_eq!(turns(100), [None; 10]);
         tokio::time::advance(Duration::from_secs(59)).await;
-        assert_eq!(turns(5), [0; 0]);
+        assert_eq!(turns(5), [None; 0]);
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(turns(5), [95]);
+        assert_eq!(turns(5), [Some(95)]);
     }
 }

@@ -79,10 +79,15 @@ fn a_run_has_a_log_that_tells_what_happened_and_no_secret() {
     assert!(!log.out.contains(KEY) && log.out.contains("***"), "{}", log.out);
     assert!(log.out.lines().all(|line| line.starts_with("20")), "a line is a line: {}", log.out);
     assert_eq!(folder.flow("logs 1 --in .").out, log.out);
-    let missing = folder.flow("logs 2");
+    let strict = format!("run long.yaml --url {} --set stages.found.max_failures=0", server.url());
+    assert_eq!(answer(folder.command(&strict).env("LOOPBACK_KEY", KEY)).code, 3);
+    let broken = folder.flow("logs").out;
+    let line = "WARN the run ends before its time node=\"found\" why=";
+    assert!(broken.contains("INFO the run begins run=2") && broken.contains(line), "{broken}");
+    let missing = folder.flow("logs 3");
     assert_eq!(missing.code, 2);
     std::fs::remove_file(folder.path(".flow/logs/1.log")).expect("a log");
-    let missing = folder.flow("logs last");
+    let missing = folder.flow("logs 1");
     assert!(missing.err.contains("run 1 has no log any more"), "{}", missing.err);
 }
 

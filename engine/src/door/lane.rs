@@ -13,7 +13,7 @@ use super::gate::Gate;
 use super::limit::Limiter;
 use super::pulse::Pulse;
 use super::{Door, Endpoint, Key};
-use crate::seldom::Seldom;
+use crate::seldom::{Seldom, Turn};
 use crate::stage::Failure;
 
 /// Patience that is worth a line in the log.
@@ -100,7 +100,7 @@ impl Lane {
     pub(super) fn be_patient(&self, patience: Duration) {
         if self.limiter.pause(patience)
             && patience >= LONG
-            && let Some(left_out) = self.log.turn()
+            && let Some(Turn { left_out }) = self.log.turn()
         {
             tracing::info!(url = self.url, ?patience, left_out, "the server asks for patience");
         }
@@ -109,7 +109,7 @@ impl Lane {
     /// A call found nobody there: what the fault means, as far as the others know.
     pub(super) fn missed(&self, fault: Fault) -> Fault {
         let fault = self.pulse.missed(fault);
-        if let Some(left_out) = self.log.turn() {
+        if let Some(Turn { left_out }) = self.log.turn() {
             tracing::warn!(url = self.url, left_out, "nobody was found at the server");
         }
         fault

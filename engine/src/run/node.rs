@@ -14,6 +14,7 @@ use crate::ledger::{Fate, Trial};
 use crate::plan::Resolved;
 use crate::record::Record;
 use crate::report::Status;
+use crate::seldom::Turn;
 use crate::stage::{Failure, FailureKind, StageError};
 use crate::words::counted;
 
@@ -152,10 +153,11 @@ impl Node {
             self.control.end(Status::OverBudget { node, message });
             return Judged::Gone;
         }
-        if let Some(left_out) = self.account.log.turn() {
+        if let Some(Turn { left_out }) = self.account.log.turn() {
             let Failure { reason, .. } = failure;
             let (node, from) = (&*self.name, record.path.as_deref());
-            tracing::info!(node, from, line = record.line, reason, attempts, left_out, "rejected");
+            let line = (record.line > 0).then_some(record.line);
+            tracing::info!(node, from, line, reason, attempts, left_out, "rejected");
         }
         self.control.note(&record);
         let error = error_object(&self.name, &record, failure, attempts);

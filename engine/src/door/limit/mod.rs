@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::meter::{Cause, Meter};
-use crate::seldom::Seldom;
+use crate::seldom::{Seldom, Turn};
 use ledger::{Ledger, Pace, Paces};
 use shared::Shared;
 
@@ -91,7 +91,7 @@ impl Limiter {
             (moment, ledger.still, wait, patience)
         });
         if wait >= LONG
-            && let Some(left_out) = self.log.turn()
+            && let Some(Turn { left_out }) = self.log.turn()
         {
             let wait = Duration::from_nanos(wait);
             tracing::info!(node = meter.node(), ?wait, left_out, "a call waits for its limit");
