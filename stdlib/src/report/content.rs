@@ -110,6 +110,8 @@ pub(super) struct NodeRow {
     pub(super) lost: u64,
     /// What they cost at most, as far as that is known; not in `cost`.
     pub(super) lost_cost: Money,
+    /// Of them, those of which it is not known.
+    pub(super) lost_unpriced: u64,
 }
 
 impl Content {
@@ -236,6 +238,7 @@ fn node(node: &NodeReport) -> NodeRow {
         unpriced: node.usage.unpriced,
         lost: node.usage.lost,
         lost_cost: node.usage.lost_cost,
+        lost_unpriced: node.usage.lost_unpriced,
     }
 }
 

@@ -119,6 +119,7 @@ fn nodes(book: &mut Workbook, content: &Content) -> Result<(), XlsxError> {
         "Calls of unknown price",
         "Lost calls",
         "What those cost at most",
+        "Lost calls of unknown price",
     ];
     let rows = content.nodes.iter().map(|node| {
         let counts = [
@@ -134,28 +135,37 @@ fn nodes(book: &mut Workbook, content: &Content) -> Result<(), XlsxError> {
             node.output_tokens,
         ];
         let names = [Cell::from(&node.node), Cell::from(&node.stage)];
-        let dollars = |money: Money| Cell::Share(Some(money.as_dollars()));
-        let cost = [dollars(node.cost), node.unpriced.into()].into_iter();
-        let cost = cost.chain([node.lost.into(), dollars(node.lost_cost)]);
-        names.into_iter().chain(counts.map(Cell::from)).chain(cost).collect()
+        let cost = [dollars(node.cost), node.unpriced.into()];
+        let lost = [node.lost.into(), dollars(node.lost_cost), node.lost_unpriced.into()];
+        names.into_iter().chain(counts.map(Cell::from)).chain(cost).chain(lost).collect()
     });
     sheet(book, "Nodes", &heads, rows)?;
     let heads = [
         "Model",
-        "Answered calls",
+        "Calls",
         "Input tokens",
         "Cached tokens",
         "Output tokens",
         "Cost in US dollars",
         "Calls of unknown price",
+        "Lost calls",
+        "What those cost at most",
+        "Lost calls of unknown price",
     ];
-    let rows = content.models.iter().map(|(model, usage)| {
-        let Usage { calls, input_tokens, cached_tokens, output_tokens, .. } = *usage;
+    let all = (content.usage.calls > 0).then(|| ("all calls".to_owned(), content.usage));
+    let models = content.models.iter().map(|(model, usage)| (model.clone(), *usage));
+    let rows = models.chain(all).map(|(model, usage)| {
+        let Usage { calls, input_tokens, cached_tokens, output_tokens, .. } = usage;
         let counts = [calls, input_tokens, cached_tokens, output_tokens].map(Cell::from);
-        let cost = [Cell::Share(Some(usage.cost.as_dollars())), usage.unpriced.into()];
-        [Cell::from(model)].into_iter().chain(counts).chain(cost).collect()
+        let cost = [dollars(usage.cost), usage.unpriced.into()];
+        let lost = [usage.lost.into(), dollars(usage.lost_cost), usage.lost_unpriced.into()];
+        [Cell::Text(model)].into_iter().chain(counts).chain(cost).chain(lost).collect()
     });
     sheet(book, "Models", &heads, rows)
+}
+
+fn dollars(money: Money) -> Cell {
+    Cell::Share(Some(money.as_dollars()))
 }
 
 fn sheet(
