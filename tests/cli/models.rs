@@ -154,6 +154,36 @@ fn two_runs_that_name_the_same_limit_share_it() {
 }
 
 #[test]
+fn two_runs_share_the_calls_at_once_and_one_that_is_killed_leaves_none_behind() {
+    let slow = |_, _: &Value| (Duration::from_millis(30), Reply::content(&found()));
+    let (server, silent) =
+        (ModelServer::start(slow), ModelServer::start(|_, _| (Duration::ZERO, Reply::Hang)));
+    let state = Folder::new();
+    let fast = "run asked.yaml --set limits.loopback.requests=1000/s --url";
+    let folders = [Folder::new(), Folder::new(), Folder::new()];
+    for folder in &folders {
+        folder.file("asked.yaml", PIPELINE);
+        let rows = (0..60).map(|id| json!({"text": format!("Ada came in {id}.")}).to_string());
+        folder.file("texts.jsonl", rows.collect::<Vec<_>>().join("\n"));
+    }
+    let command = |folder: &Folder, url: &str| {
+        let mut command = folder.command(&format!("{fast} {url} --set stages.people.timeout=1m"));
+        command.env("LOOPBACK_KEY", "k").env("FLOW_STATE", state.path("limits"));
+        command
+    };
+    let killed = command(&folders[0], &silent.url()).timeout(Duration::from_secs(3)).ok();
+    assert!(killed.is_err() && silent.calls() == 3, "{} calls", silent.calls());
+    let run = |folder| answer(command(folder, &server.url()).timeout(Duration::from_mins(1)));
+    let (one, other) = std::thread::scope(|scope| {
+        let one = scope.spawn(|| run(&folders[1]));
+        let other = run(&folders[2]);
+        (one.join().expect("no panic"), other)
+    });
+    assert_eq!((one.code, other.code), (0, 0), "{}{}", one.err, other.err);
+    assert_eq!((server.calls(), server.most_at_once()), (120, 3));
+}
+
+#[test]
 fn a_limit_that_the_node_names_too_is_passed_once() {
     let server = ModelServer::start(|_, _| (Duration::ZERO, Reply::content(&found())));
     let line = "--set stages.people.limit=loopback --set limits.loopback.concurrency=1";
@@ -263,6 +293,27 @@ fn a_server_that_is_not_there_breaks_the_run_and_the_next_run_takes_up_all() {
     let whole = run(&server.url(), limit);
     assert_eq!(whole.code, 0, "{}", whole.err);
     assert_eq!(folder.read("people.jsonl").lines().count(), 20);
+}
+
+#[test]
+fn a_server_that_answers_nothing_breaks_the_run_and_one_that_has_answered_does_not() {
+    let silent = ModelServer::start(|_, _| (Duration::ZERO, Reply::Hang));
+    let line = "--set stages.people.timeout=200ms";
+    let (folder, broken, _) = ask(&silent, 20, &format!("{line} --set stages.people.retry=3"));
+    assert_eq!(broken.code, 1, "{}{}", broken.out, broken.err);
+    let said =
+        format!("no result within 200ms; {}/chat/completions has answered none of", silent.url());
+    assert!(broken.err.contains(&said), "{}", broken.err);
+    assert!(broken.err.contains("raise the `timeout` of the node"), "{}", broken.err);
+    assert!(broken.out.contains("20 records not worked on"), "{}", broken.out);
+    assert!(!folder.path("dead.jsonl").exists(), "nothing was rejected");
+
+    let slow = ModelServer::start(|nth, _| {
+        (Duration::ZERO, if nth == 0 { Reply::content(&found()) } else { Reply::Hang })
+    });
+    let (folder, run, _) = ask(&slow, 6, &format!("{line} --set stages.people.retry=1"));
+    assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    assert_eq!(folder.read("dead.jsonl").matches("no result within 200ms").count(), 5);
 }
 
 #[test]

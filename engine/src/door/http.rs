@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::budget::Hold;
 use super::fault::Fault;
 use super::gate::Sign;
-use super::lane::Lane;
+use super::lane::{Lane, key_of};
 use super::span::CallSpan;
 use super::{Cause, Door, Endpoint, Meter, Money, Tokens, quota};
 use crate::stage::{Failure, FailureKind};
@@ -64,8 +64,9 @@ impl Door {
         let start = Instant::now();
         let estimate = request.estimate.input + request.estimate.output;
         let own = meter.limit().filter(|limit| endpoint.limit.as_deref() != Some(limit));
-        let first = match own {
-            Some(limit) => self.enter(limit, estimate, meter).await?,
+        let own = own.and_then(|limit| self.limiter(limit, key_of(endpoint)));
+        let first = match &own {
+            Some(limiter) => Some(self.unless_closing(limiter.enter(estimate, meter)).await?),
             None => None,
         };
         let place = match &lane.gate {
@@ -78,7 +79,7 @@ impl Door {
         let sent = meter.call(most);
         let start = Instant::now();
         hold.iter_mut().for_each(Hold::sent);
-        let answer = self.exchange(&lane, &request, body, &span).await;
+        let answer = self.exchange(&lane, &request, body, (&span, meter)).await;
         if let Some(hold) = hold.as_mut().filter(|_| answer.free) {
             hold.settle(Money::ZERO);
         }
@@ -161,13 +162,16 @@ impl Door {
         lane: &Lane,
         request: &Request<'_>,
         body: String,
-        span: &CallSpan,
+        (span, meter): (&CallSpan, &Meter),
     ) -> Answer {
         let failed = |fault, patience, free| Answer { json: Err(fault), patience, free };
-        let sent = match self.client() {
-            Ok(client) => client.execute(lane.request(body.into_bytes())).await,
+        let client = match self.client() {
+            Ok(client) => client,
             Err(failure) => return failed(Fault::no_client(failure), None, true),
         };
+        let waiting = lane.pulse.call(&lane.url, meter);
+        let sent = client.execute(lane.request(body.into_bytes())).await;
+        waiting.end();
         let mut response = match sent {
             Ok(response) => response,
             Err(error) => {

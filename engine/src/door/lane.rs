@@ -36,7 +36,7 @@ pub(super) struct Lane {
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     known: Mutex<HashMap<u64, Arc<Lane>>>,
-    /// For models that name no limit: by server and key.
+    /// By limit and key; for models that name no limit, by server and key.
     limiters: Mutex<HashMap<u64, Arc<Limiter>>>,
     /// By server and model.
     gates: Mutex<HashMap<u64, Arc<Gate>>>,
@@ -83,15 +83,22 @@ impl Door {
         let mut shown = request.url().clone();
         shown.set_query(None);
         let origin = request.url().origin().ascii_serialization();
-        let named = endpoint.limit.as_ref().and_then(|limit| self.limits.get(limit));
-        let limiter = named.cloned().unwrap_or_else(|| {
-            let key = endpoint.key.as_ref().map_or("", |key| key.secret().expose());
-            kept(&self.lanes.limiters, &[&origin, key], Limiter::patient)
+        let named = endpoint.limit.as_ref().and_then(|limit| self.limiter(limit, key_of(endpoint)));
+        let limiter = named.unwrap_or_else(|| {
+            kept(&self.lanes.limiters, &["server", &origin, key_of(endpoint)], Limiter::patient)
         });
         let gate = (!limiter.is_stated())
             .then(|| kept(&self.lanes.gates, &[&origin, &endpoint.model], Gate::new));
         let pulse = kept(&self.lanes.pulses, &[&origin], Pulse::default);
         Ok(Lane { request, url: shown.into(), limiter, gate, pulse, log: Seldom::default() })
+    }
+
+    /// A named limit, as it holds for a key. A name that is not declared limits
+    /// nothing.
+    pub(super) fn limiter(&self, name: &str, key: &str) -> Option<Arc<Limiter>> {
+        let limit = self.limits.get(name)?;
+        let new = || Limiter::new(limit, key, self.folder.as_deref());
+        Some(kept(&self.lanes.limiters, &["limit", name, key], new))
     }
 }
 
@@ -124,14 +131,18 @@ impl Lane {
     }
 }
 
-fn kept<T>(known: &Mutex<HashMap<u64, Arc<T>>>, by: &[&str], new: fn() -> T) -> Arc<T> {
+fn kept<T>(known: &Mutex<HashMap<u64, Arc<T>>>, by: &[&str], new: impl FnOnce() -> T) -> Arc<T> {
     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
     Arc::clone(known.entry(hash(by.iter().copied())).or_insert_with(|| Arc::new(new())))
 }
 
+pub(super) fn key_of(endpoint: &Endpoint) -> &str {
+    endpoint.key.as_ref().map_or("", |key| key.secret().expose())
+}
+
 /// All by which one way differs from another.
 fn id(endpoint: &Endpoint) -> u64 {
-    let key = endpoint.key.as_ref().map_or("", |key| key.secret().expose());
+    let key = key_of(endpoint);
     let limit = endpoint.limit.as_deref().unwrap_or("");
     let headers = endpoint.headers.iter().flat_map(|(name, value)| [*name, value.as_str()]);
     hash([endpoint.url.as_str(), &endpoint.model, limit, key].into_iter().chain(headers))

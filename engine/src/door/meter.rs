@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::latency::Histogram;
 use super::{Endpoint, Money, Tokens};
 use crate::report::{Latency, Usage, Waits};
+use crate::stage::{Failure, FailureKind};
 
 /// What a call waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +120,8 @@ pub struct Meter {
     limit: Option<String>,
     /// The attempt, from 1.
     attempt: u32,
+    /// The server that let it wait in vain as all others before, and how many they are.
+    unheard: Mutex<Option<(String, u32)>>,
 }
 
 #[derive(Debug, Default)]
@@ -131,7 +134,7 @@ struct Line {
 impl Meter {
     /// A meter for an attempt of the node that counts here, whose calls wait for a limit.
     pub fn new(usage: Arc<UsageCount>, limit: Option<String>, attempt: u32) -> Self {
-        Self { usage, node: Arc::default(), line: Mutex::default(), limit, attempt }
+        Self { usage, limit, attempt, ..Self::default() }
     }
 
     /// A meter for an attempt of this node.
@@ -191,6 +194,22 @@ impl Meter {
             ..Usage::default()
         };
         self.usage.of_model(&endpoint.model, used);
+    }
+
+    /// A call of the attempt was given up at a server that has answered none of so many.
+    pub(super) fn unheard(&self, url: &str, calls: u32) {
+        let mut unheard = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
+        *unheard = Some((url.to_owned(), calls));
+    }
+
+    /// What it means that the attempt's time was up: a server that has answered nobody is gone.
+    pub(crate) fn silence(&self, failure: Failure) -> Failure {
+        let unheard = self.unheard.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((url, calls)) = &*unheard else { return failure };
+        let reason = format!("{}; {url} has answered none of {calls} calls", failure.reason);
+        let help = "See that the server is there and that `base_url` of the model names it; if it is only \
+                    slow, raise the `timeout` of the node. Then run it again.";
+        Failure { reason, kind: FailureKind::Gone, help: Some(help.into()), ..failure }
     }
 
     /// What the node has used so far.

@@ -22,8 +22,8 @@ pub mod state;
 mod tests;
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use flow_dsl::pipeline::Limit;
 use tokio::sync::watch;
@@ -41,12 +41,13 @@ pub use span::CALLS;
 use crate::stage::Failure;
 use budget::Purse;
 use lane::Lanes;
-use limit::Limiter;
 
 /// The door, with the limits that all nodes of a run share.
 #[derive(Debug)]
 pub struct Door {
-    limits: HashMap<String, Arc<Limiter>>,
+    limits: HashMap<String, Limit>,
+    /// Where limits are shared with other runs.
+    folder: Option<PathBuf>,
     lanes: Lanes,
     purse: Purse,
     closing: watch::Sender<bool>,
@@ -61,12 +62,10 @@ impl Door {
 
     /// A door whose limits hold for all runs that name the same folder.
     pub fn shared(limits: &[Limit], folder: Option<&Path>) -> Self {
-        let limits = limits
-            .iter()
-            .map(|limit| (limit.name.value.clone(), Arc::new(Limiter::new(limit, folder))))
-            .collect();
+        let limits = limits.iter().map(|limit| (limit.name.value.clone(), limit.clone()));
         Self {
-            limits,
+            limits: limits.collect(),
+            folder: folder.map(Path::to_owned),
             lanes: Lanes::default(),
             purse: Purse::new(Budgets::default()),
             closing: watch::Sender::new(false),
@@ -85,17 +84,11 @@ impl Door {
         self.closing.send_replace(true);
     }
 
-    /// Waits until a named limit lets one call of about so many tokens through. Keep the pass for
-    /// as long as the call takes. A name that is not declared limits nothing. Fails when the run
-    /// ends meanwhile.
-    pub async fn enter(
-        &self,
-        limit: &str,
-        tokens: u64,
-        meter: &Meter,
-    ) -> Result<Option<limit::Pass<'_>>, Failure> {
-        let Some(limiter) = self.limits.get(limit) else { return Ok(None) };
-        self.unless_closing(limiter.enter(tokens, meter)).await.map(Some)
+    /// Waits for a named limit alone.
+    #[cfg(test)]
+    pub(crate) async fn enter(&self, limit: &str, meter: &Meter) -> Result<(), Failure> {
+        let Some(limiter) = self.limiter(limit, "") else { return Ok(()) };
+        self.unless_closing(limiter.enter(0, meter)).await.map(drop)
     }
 
     /// Stands in line, unless the run ends meanwhile.

@@ -254,7 +254,8 @@ impl Attempts {
                     record: None,
                 };
                 let call = stage.apply(&records, &context);
-                let results = self.in_time(call, &meter, time, end).await.unwrap_or_else(late);
+                let results = self.in_time(call, &meter, time, end).await;
+                let results = results.unwrap_or_else(|failure| late(meter.silence(failure)));
                 Ok((records, results))
             }
         }

@@ -3,6 +3,8 @@
 
 use flow_dsl::scalar::Rate;
 
+use super::slots::Slots;
+
 /// The part of a quota that may be used at once.
 const BURST: f64 = 0.04;
 
@@ -30,7 +32,7 @@ pub(super) type Paces = [Option<Pace>; 2];
 /// The state of a limit, in nanoseconds. While a server wants patience the limit's own clock
 /// stands still: every moment that was given before keeps its place in line, and no debt is
 /// forgiven.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Ledger {
     /// When the next request and the next token would come at the steady rate, by the own clock.
     pub(super) next: [u64; 2],
@@ -38,6 +40,8 @@ pub(super) struct Ledger {
     pub(super) until: u64,
     /// For how long the own clock has stood still, or will have by `until`.
     pub(super) still: u64,
+    /// Who makes how many calls at once.
+    pub(super) slots: Slots,
 }
 
 impl Ledger {

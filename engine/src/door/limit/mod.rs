@@ -4,8 +4,10 @@
 //! reserves its moment in the order of asking. So that no window of the quota's length ever holds
 //! more than the quota, the few calls that may come together are taken off the steady rate.
 
+mod alive;
 mod ledger;
 mod shared;
+mod slots;
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -28,6 +30,8 @@ const LONG: u64 = 10_000_000_000;
 pub(crate) struct Limiter {
     paces: Paces,
     slots: Option<Semaphore>,
+    /// How many slots there are, and who of this process looks for one that is free.
+    shared_slots: Option<(usize, tokio::sync::Mutex<()>)>,
     book: Book,
     log: Seldom,
 }
@@ -43,18 +47,24 @@ enum Book {
 
 /// The right to make one call; held for as long as it takes.
 #[derive(Debug)]
-pub struct Pass<'a> {
+pub(crate) struct Pass<'a> {
     limiter: &'a Limiter,
     estimated: u64,
     _slot: Option<SemaphorePermit<'a>>,
+    /// It has one of the slots that processes share.
+    shares: bool,
 }
 
+/// How often a process looks whether a slot is free that another one had.
+const LOOK: Duration = Duration::from_millis(10);
+
 impl Limiter {
-    /// A limit of this process, or of all that share the folder.
-    pub(crate) fn new(limit: &Limit, folder: Option<&Path>) -> Self {
-        let rated = limit.requests.is_some() || limit.tokens.is_some();
-        let book = match folder.filter(|_| rated) {
-            Some(folder) => Book::Shared(Shared::new(folder, limit, shared::wall_clock)),
+    /// A limit of this process, or of all that share the folder, for one key.
+    pub(crate) fn new(limit: &Limit, key: &str, folder: Option<&Path>) -> Self {
+        let states = limit.requests.is_some() || limit.tokens.is_some();
+        let states = states || limit.concurrency.is_some();
+        let book = match folder.filter(|_| states) {
+            Some(folder) => Book::Shared(Shared::new(folder, limit, key, shared::wall_clock)),
             None => Book::own(),
         };
         Self::of(limit, book)
@@ -64,6 +74,7 @@ impl Limiter {
         Self {
             paces: [limit.requests.map(Pace::new), limit.tokens.map(Pace::new)],
             slots: limit.concurrency.map(Semaphore::new),
+            shared_slots: limit.concurrency.map(|most| (most, tokio::sync::Mutex::default())),
             book,
             log: Seldom::default(),
         }
@@ -71,7 +82,13 @@ impl Limiter {
 
     /// What holds back nobody until the server asks for patience.
     pub(crate) fn patient() -> Self {
-        Self { paces: [None, None], slots: None, book: Book::own(), log: Seldom::default() }
+        Self {
+            paces: [None, None],
+            slots: None,
+            shared_slots: None,
+            book: Book::own(),
+            log: Seldom::default(),
+        }
     }
 
     /// Whether it says how much a server can take.
@@ -85,6 +102,9 @@ impl Limiter {
             Some(slots) => Self::slot(slots, meter).await,
             None => None,
         };
+        // Dropped before its time, as when the run ends, it gives back what it has.
+        let shares = self.share(meter).await;
+        let pass = Pass { limiter: self, estimated: tokens, _slot: slot, shares };
         let (moment, still, mut wait, mut patience) = self.book.with(|ledger, now| {
             let moment = ledger.reserve(now, &self.paces, [1.0, amount(tokens)]);
             let (wait, patience) = ledger.wait(now, moment);
@@ -109,7 +129,25 @@ impl Limiter {
                 if ledger.still > still { ledger.wait(now, moment) } else { (0, 0) }
             });
         }
-        Pass { limiter: self, estimated: tokens, _slot: slot }
+        pass
+    }
+
+    /// Waits for a slot of those that processes share, one after another; says whether there are such.
+    async fn share(&self, meter: &Meter) -> bool {
+        let (Some((most, looking)), Book::Shared(shared)) = (&self.shared_slots, &self.book) else {
+            return false;
+        };
+        if let Ok(_looking) = looking.try_lock()
+            && shared.take(*most)
+        {
+            return true;
+        }
+        let _waiting = meter.wait(Cause::Limit);
+        let _looking = looking.lock().await;
+        while !shared.take(*most) {
+            tokio::time::sleep(LOOK).await;
+        }
+        true
     }
 
     async fn slot<'a>(slots: &'a Semaphore, meter: &Meter) -> Option<SemaphorePermit<'a>> {
@@ -137,8 +175,18 @@ impl Limiter {
 
 impl Pass<'_> {
     /// Settles the estimate by what the server counted.
-    pub fn settle(&self, tokens: u64) {
+    pub(crate) fn settle(&self, tokens: u64) {
         self.limiter.settle(amount(tokens) - amount(self.estimated));
+    }
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if self.shares
+            && let Book::Shared(shared) = &self.limiter.book
+        {
+            shared.give();
+        }
     }
 }
 

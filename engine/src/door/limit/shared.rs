@@ -11,7 +11,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use flow_dsl::pipeline::Limit;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::alive::Alive;
 use super::ledger::Ledger;
+use super::slots::{Holder, Slots};
 
 /// Looks at a locked file until it is taken for stuck; its holder needs microseconds.
 const LOOKS: u32 = 200;
@@ -21,8 +23,13 @@ const PATIENT_LOOKS: u32 = 20;
 const SET_BACK: u64 = 1_000_000_000;
 /// For how long a file that could not be used is left alone.
 const REST: u64 = 1_000_000_000;
-/// The numbers in a file: when it was written, the ledger, and a checksum.
+/// The numbers in a file: when it was written, the ledger with four for each who has slots, and a
+/// checksum.
 const NUMBERS: usize = 6;
+const OF_HOLDER: usize = 4;
+
+/// What is read of a file: far more than the processes of a machine write.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// A ledger in a file.
 #[derive(Debug)]
@@ -41,6 +48,8 @@ struct Known {
     /// Until when it is left alone, since it could not be used.
     rest: u64,
     warned: bool,
+    /// Shows that this process lives, once it has slots.
+    alive: Option<Alive>,
 }
 
 /// What a file holds.
@@ -54,17 +63,19 @@ enum Content {
 }
 
 impl Shared {
-    /// The file of a limit: by its name and its rates, so that another quota of the same name is
-    /// another limit.
-    pub(super) fn new(folder: &Path, limit: &Limit, clock: fn() -> u64) -> Self {
+    /// The file of a limit: by its name, what it says and whose key it is, so that another quota of
+    /// the same name is another limit.
+    pub(super) fn new(folder: &Path, limit: &Limit, key: &str, clock: fn() -> u64) -> Self {
         let mut clear: String =
             limit.name.value.chars().filter(char::is_ascii_alphanumeric).collect();
         clear.truncate(32);
         let rates = [limit.requests, limit.tokens]
             .map(|rate| rate.map(|rate| (rate.count.to_bits(), rate.per.as_nanos())));
-        let key = xxh3_64(format!("{} {rates:?}", limit.name.value).as_bytes());
+        let said = format!("{} {rates:?} {:?} {key}", limit.name.value, limit.concurrency);
+        let key = xxh3_64(said.as_bytes());
         let path = folder.join(format!("{clear}-{key:016x}.limit"));
-        let known = Known { file: None, ledger: Ledger::default(), rest: 0, warned: false };
+        let known =
+            Known { file: None, ledger: Ledger::default(), rest: 0, warned: false, alive: None };
         Self { path, clock, known: Mutex::new(known) }
     }
 
@@ -80,21 +91,29 @@ impl Shared {
         let now = (self.clock)();
         let (answer, trouble) = match locked {
             Ok(file) => {
-                if let Ok(Content::Ledger { written, mut ledger }) = read(file) {
+                let content = read(file);
+                if !matches!(content, Ok(Content::Ledger { .. })) {
+                    known.ledger.slots = Slots::default();
+                }
+                if let Ok(Content::Ledger { written, mut ledger }) = content {
                     let early = written.saturating_sub(now);
                     if early > SET_BACK {
                         ledger.set_back(early);
                     }
                     known.ledger = ledger;
                 }
-                let seen = known.ledger;
+                let seen = known.ledger.clone();
                 let answer = act(&mut known.ledger, now);
                 let written =
                     if known.ledger == seen { Ok(()) } else { write(file, now, &known.ledger) };
                 let unlocked = file.unlock();
                 (answer, written.and(unlocked).err())
             }
-            Err(error) => (act(&mut known.ledger, now), Some(error)),
+            Err(error) => {
+                // Nobody knows what the others hold.
+                known.ledger.slots = Slots::default();
+                (act(&mut known.ledger, now), Some(error))
+            }
         };
         if let Some(error) = trouble {
             known.file = None;
@@ -102,6 +121,49 @@ impl Shared {
             self.warn(&mut known.warned, &error);
         }
         answer
+    }
+
+    /// Takes one of so many slots, if it is this process's turn; those of the gone are free.
+    pub(super) fn take(&self, most: usize) -> bool {
+        let Some(id) = self.id() else { return true };
+        if self.with(|ledger, now| ledger.slots.take(id, now, most)) {
+            return true;
+        }
+        let holders = self.with(|ledger, _| ledger.slots.0.clone());
+        let gone = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let others = holders.iter().map(|holder| holder.id);
+            known.alive.as_ref().map(|alive| alive.gone(&self.path, others)).unwrap_or_default()
+        };
+        !gone.is_empty()
+            && self.with(|ledger, now| {
+                ledger.slots.bury(&gone);
+                ledger.slots.take(id, now, most)
+            })
+    }
+
+    /// Gives a slot back.
+    pub(super) fn give(&self) {
+        if let Some(id) = self.id() {
+            self.with(|ledger, _| ledger.slots.give(id));
+        }
+    }
+
+    /// What this process is called by the others; none while the folder cannot be used.
+    fn id(&self) -> Option<u64> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = &mut *known;
+        if let Some(alive) = &known.alive {
+            return Some(alive.id);
+        }
+        let begun = open(&self.path).and_then(|_| Alive::new(&self.path));
+        match begun {
+            Ok(alive) => Some(known.alive.insert(alive).id),
+            Err(error) => {
+                self.warn(&mut known.warned, &error);
+                None
+            }
+        }
     }
 
     /// The file, locked.
@@ -143,31 +205,34 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn read(file: &mut File) -> io::Result<Content> {
-    let mut bytes = [0; NUMBERS * 8];
+    let mut bytes = Vec::with_capacity((NUMBERS + OF_HOLDER) * 8);
     file.rewind()?;
-    match file.read_exact(&mut bytes) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Content::Nothing),
-        other => other?,
-    }
-    let mut numbers = [0; NUMBERS];
-    for (number, bytes) in numbers.iter_mut().zip(bytes.as_chunks::<8>().0) {
-        *number = u64::from_le_bytes(*bytes);
-    }
-    let [written, requests, tokens, until, still, sum] = numbers;
-    if sum != xxh3_64(&bytes[..bytes.len() - 8]) {
+    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    let (numbers, rest) = bytes.as_chunks::<8>();
+    let numbers: Vec<u64> = numbers.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
+    let [written, requests, tokens, until, still, ref holders @ .., sum] = numbers[..] else {
+        return Ok(Content::Nothing);
+    };
+    let (holders, more) = holders.as_chunks::<OF_HOLDER>();
+    if !rest.is_empty() || !more.is_empty() || sum != xxh3_64(&bytes[..bytes.len() - 8]) {
         return Ok(Content::Nothing);
     }
-    let ledger = Ledger { next: [requests, tokens], until, still };
+    let holder = |&[id, held, taken, asked]: &[u64; OF_HOLDER]| Holder { id, held, taken, asked };
+    let slots = Slots(holders.iter().map(holder).collect());
+    let ledger = Ledger { next: [requests, tokens], until, still, slots };
     Ok(Content::Ledger { written, ledger })
 }
 
 fn write(file: &mut File, now: u64, ledger: &Ledger) -> io::Result<()> {
-    let mut bytes = Vec::with_capacity(NUMBERS * 8);
+    let mut bytes = Vec::with_capacity((NUMBERS + OF_HOLDER * ledger.slots.0.len()) * 8);
     let [requests, tokens] = ledger.next;
-    for number in [now, requests, tokens, ledger.until, ledger.still] {
+    let holders = ledger.slots.0.iter();
+    let holders = holders.flat_map(|one| [one.id, one.held, one.taken, one.asked]);
+    for number in [now, requests, tokens, ledger.until, ledger.still].into_iter().chain(holders) {
         bytes.extend_from_slice(&number.to_le_bytes());
     }
     bytes.extend_from_slice(&xxh3_64(&bytes).to_le_bytes());
     file.rewind()?;
-    file.write_all(&bytes)
+    file.write_all(&bytes)?;
+    file.set_len(bytes.len() as u64)
 }

@@ -21,7 +21,7 @@ fn limit(requests: Option<&str>, tokens: Option<&str>, concurrency: Option<usize
 }
 
 fn limiter(requests: Option<&str>, tokens: Option<&str>, concurrency: Option<usize>) -> Limiter {
-    Limiter::new(&limit(requests, tokens, concurrency), None)
+    Limiter::new(&limit(requests, tokens, concurrency), "", None)
 }
 
 /// Paused time in nanoseconds, the same for all limiters of a test.
@@ -34,7 +34,7 @@ fn paused_clock() -> u64 {
 /// What another process has of the same limit.
 fn sharing(folder: &TempDir, requests: &str, clock: fn() -> u64) -> Limiter {
     let limit = limit(Some(requests), Some("6000/min"), None);
-    let book = Book::Shared(Shared::new(folder.path(), &limit, clock));
+    let book = Book::Shared(Shared::new(folder.path(), &limit, "", clock));
     Limiter::of(&limit, book)
 }
 
@@ -209,6 +209,70 @@ async fn patience_and_debts_hold_for_all_who_share() {
     assert_eq!(wait_of(&one).await, 0);
 }
 
+async fn at_once(limiter: &Limiter) -> Result<Pass<'_>, tokio::time::error::Elapsed> {
+    tokio::time::timeout(Duration::from_secs(1), enter(limiter, 0)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_at_once_are_shared_and_those_of_the_gone_are_free() {
+    let folder = tempfile::tempdir().unwrap();
+    let limit = limit(None, None, Some(4));
+    let with_key = |key| {
+        let book = Book::Shared(Shared::new(folder.path(), &limit, key, paused_clock));
+        Limiter::of(&limit, book)
+    };
+    let [other, stranger] = ["a", "b"].map(with_key);
+    let one = with_key("a");
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(at_once(&one).await.unwrap());
+    }
+    assert!(at_once(&one).await.is_err() && at_once(&other).await.is_err());
+    assert!(at_once(&stranger).await.is_ok(), "another key has a quota of its own");
+    held.pop();
+    let theirs = at_once(&other).await.unwrap();
+    assert!(at_once(&one).await.is_err());
+    drop(theirs);
+    // A process that ends without a word gives nothing back, and its lock is free.
+    held.into_iter().for_each(std::mem::forget);
+    drop(one);
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(at_once(&other).await.unwrap());
+    }
+    assert!(at_once(&other).await.is_err());
+}
+
+/// Two that never have enough, each of which has as many workers as there are slots.
+#[tokio::test(start_paused = true)]
+async fn calls_at_once_are_shared_fairly_and_none_is_idle_for_long() {
+    for most in [1, 4, 25] {
+        let folder = tempfile::tempdir().unwrap();
+        let limit = limit(None, None, Some(most));
+        let [one, other] = [0, 1].map(|_| {
+            let book = Book::Shared(Shared::new(folder.path(), &limit, "", paused_clock));
+            Limiter::of(&limit, book)
+        });
+        let (start, counts) = (Instant::now(), Mutex::new([0_usize; 2]));
+        let work = [&one, &other].into_iter().enumerate().map(|(at, limiter)| {
+            let counts = &counts;
+            let worker = move |_| async move {
+                while start.elapsed() < Duration::from_secs(20) {
+                    let _pass = enter(limiter, 0).await;
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    counts.lock().unwrap()[at] += 1;
+                }
+            };
+            futures::future::join_all((0..2 * most).map(worker))
+        });
+        futures::future::join_all(work).await;
+        let [one, other] = *counts.lock().unwrap();
+        let ideal = 200 * most;
+        assert!(one.abs_diff(other) * 10 <= ideal, "{one} and {other} of {ideal}");
+        assert!((one + other) * 100 >= ideal * 85, "{one} and {other} of {ideal}");
+    }
+}
+
 fn the_file(folder: &TempDir) -> PathBuf {
     std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path()
 }
@@ -250,7 +314,7 @@ async fn without_the_file_each_goes_on_alone() {
     let file = folder.path().join("not a folder");
     std::fs::write(&file, "").unwrap();
     let limit = limit(Some("60/min"), None, None);
-    let limiter = Limiter::new(&limit, Some(&file));
+    let limiter = Limiter::new(&limit, "", Some(&file));
     limiter.pause(Duration::from_secs(20));
     assert!((19..=20).contains(&wait_of(&limiter).await));
 

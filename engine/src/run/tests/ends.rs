@@ -72,8 +72,8 @@ impl Call for InLine {
         context: &CallContext,
     ) -> Vec<Result<Vec<Record>, Failure>> {
         let limit = context.meter.limit().expect("a limit");
-        match context.door.enter(limit, 0, &context.meter).await {
-            Ok(_pass) => batch.iter().map(|record| Ok(vec![record.clone()])).collect(),
+        match context.door.enter(limit, &context.meter).await {
+            Ok(()) => batch.iter().map(|record| Ok(vec![record.clone()])).collect(),
             Err(ended) => vec![Err(ended); batch.len()],
         }
     }

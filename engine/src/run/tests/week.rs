@@ -56,7 +56,7 @@ impl Call for Model {
 
 impl Model {
     async fn ask(&self, record: &Record, context: &CallContext) -> Result<Vec<Record>, Failure> {
-        let _pass = context.door.enter("slow", 0, &context.meter).await?;
+        context.door.enter("slow", &context.meter).await?;
         let n = number(record);
         if n.is_multiple_of(25) && context.attempt == 1 {
             self.held.lock().unwrap().push(Held::now(self.start));
