@@ -50,9 +50,11 @@ fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     std::fs::write(path("vectors.yaml"), PIPELINE).expect("the pipeline file");
-    let text = "one two three four five six seven eight nine ten ".repeat(2);
+    // Each word is a chunk, and each is another, since equal texts are asked for once.
+    let words = |id: usize| (0..20).map(move |at| format!("{:05x}", 20 * id + at));
+    let text = |id: usize| words(id).collect::<Vec<_>>().join(" ");
     let rows: Vec<String> =
-        (0..DOCUMENTS).map(|id| json!({"id": id, "text": text}).to_string()).collect();
+        (0..DOCUMENTS).map(|id| json!({"id": id, "text": text(id)}).to_string()).collect();
     std::fs::write(path("texts.jsonl"), rows.join("\n")).expect("the input");
     println!("| in flight | calls | ideal | makespan s | ideal s | ratio |");
     println!("|---|---|---|---|---|---|");
@@ -64,7 +66,7 @@ fn main() {
             (latency(texts), Reply::json(&json!({"data": data})))
         });
         let hint = format!("stages.vectors.parallelism={parallelism}");
-        let cost = run(&path("vectors.yaml"), &["--url", &server.url(), "--set", &hint]);
+        let cost = run(&path("vectors.yaml"), &["--url", &server.url(), "--set", &hint, "--fresh"]);
         let (calls, ideal) = (server.calls(), CHUNKS.div_ceil(BATCH));
         let least = latency(BATCH).as_secs_f64()
             * f64::from(u32::try_from(ideal.div_ceil(parallelism)).expect("a small number"));

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use crate::door::Door;
 use crate::factor::Factor;
 pub use crate::failure::{Failure, FailureKind, StageError};
-use crate::ledger::Answers;
+use crate::ledger::{Answers, Together};
 use crate::outcome::Outcome;
 pub use crate::preview::{Asked, Estimate};
 use crate::record::{Record, RecordId};
@@ -238,9 +238,12 @@ impl CallContext {
         self.answers.once(question, (&self.meter, self.record), ask).await
     }
 
-    /// The answer to a question that was asked before; otherwise it has to be asked now.
-    pub fn answer(&self, question: &str) -> Result<Option<Arc<str>>, Failure> {
-        self.answers.get(question, &self.meter, self.record)
+    /// Begins to ask questions together, each about a record of the batch.
+    pub fn together<'a>(
+        &'a self,
+        questions: &'a [(String, RecordId)],
+    ) -> Result<Together<'a>, Failure> {
+        Together::new(&self.answers, &self.meter, questions)
     }
 }
 

@@ -67,9 +67,9 @@ fn lines(folder: &Folder, file: &str) -> Vec<Value> {
 fn chunks_of_many_documents_share_calls() {
     let server = ModelServer::start(|_, body| (Duration::ZERO, vectors(body)));
     // Each word is a chunk: 20,000 of them in 1,000 documents.
-    let text = "one two three four five six seven eight nine ten ".repeat(2);
-    let rows: Vec<Value> = (0..1000).map(|id| json!({"id": id, "text": text})).collect();
-    // Without a ledger, in which one word would be asked for once.
+    let words = |id: usize| (0..20).map(move |at| format!("{:05x}", 20 * id + at));
+    let text = |id: usize| words(id).collect::<Vec<_>>().join(" ");
+    let rows: Vec<Value> = (0..1000).map(|id| json!({"id": id, "text": text(id)})).collect();
     let (folder, answer, usage) = run(&server, &rows, "--state none");
     assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
     let found = lines(&folder, "vectors.jsonl");
@@ -81,6 +81,27 @@ fn chunks_of_many_documents_share_calls() {
     let ideal = 20_000_usize.div_ceil(96);
     assert!(server.calls() <= ideal + ideal / 100, "{} calls, ideal {ideal}", server.calls());
     assert_eq!((&usage["calls"], &usage["input_tokens"]), (&json!(server.calls()), &json!(20_000)));
+}
+
+#[test]
+fn equal_texts_are_asked_for_once() {
+    let server = ModelServer::start(|_, body| (Duration::from_millis(100), vectors(body)));
+    // In one batch, and in the batches that are asked for at the same time.
+    let rows: Vec<Value> =
+        (0..60).map(|id| json!({"id": id, "text": format!("text {}", id % 3)})).collect();
+    for (line, tokens) in [
+        ("--set stages.vectors.batch_size=60", 3),
+        ("--set stages.vectors.batch_size=60 --state none", 3),
+        ("--set stages.vectors.batch_size=10", 3),
+        ("--set stages.vectors.batch_size=1", 3),
+    ] {
+        let (folder, answer, usage) = run(&server, &rows, &format!("--size 100 {line}"));
+        assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
+        let found = lines(&folder, "vectors.jsonl");
+        assert!(found.len() == 60 && found.iter().all(|row| row["vector"] == json!([6, 1])));
+        let counts = (&usage["input_tokens"], &usage["reused"]);
+        assert_eq!(counts, (&json!(tokens), &json!(57)), "{line}");
+    }
 }
 
 #[test]

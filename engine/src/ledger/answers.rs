@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use flow_dsl::pipeline::Cache;
 
+use super::asking::Asking;
 use super::{Key, Ledger, Spender, key_of};
 use crate::door::{Cause, Meter};
 use crate::record::RecordId;
@@ -107,19 +108,30 @@ impl Answers {
         });
         let answer = answer.await?;
         if !asks {
-            meter.reused();
-            self.count(about, |counts| {
-                counts.asked -= 1;
-                counts.reused += 1;
-            });
+            self.reuse(meter, about);
             let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
             heard.insert(key, Arc::clone(&answer));
         }
         Ok(answer)
     }
 
+    /// A question that was to be asked is answered by somebody else.
+    pub(super) fn reuse(&self, meter: &Meter, about: Option<RecordId>) {
+        meter.reused();
+        self.count(about, |counts| {
+            counts.asked -= 1;
+            counts.reused += 1;
+        });
+    }
+
+    /// Where those who ask the same meet, if answers are kept.
+    pub(super) fn asking(&self) -> Option<&Asking> {
+        let kept = self.kept.as_ref().filter(|kept| kept.cache.writes)?;
+        Some(&kept.ledger.asking)
+    }
+
     /// The answer in the ledger, where it may be used.
-    fn known(&self, key: Key) -> Result<Option<Arc<str>>, Failure> {
+    pub(super) fn known(&self, key: Key) -> Result<Option<Arc<str>>, Failure> {
         match self.kept.as_ref().filter(|kept| kept.cache.reads) {
             Some(kept) => kept.ledger.answer(key, kept.cache.age).map_err(|error| failure(&error)),
             None => Ok(None),

@@ -1,25 +1,33 @@
 //! The questions in flight, so that what is asked twice at once is paid for once.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex as Lock, OwnedMutexGuard};
 
 use super::Key;
 
-/// The place for an answer: whoever comes first asks, the others wait, and when it fails the next
+/// The place for an answer: whoever has it locked asks, the others wait, and when it fails the next
 /// one asks.
-type Place = OnceCell<Arc<str>>;
+type Place = Lock<Option<Arc<str>>>;
 
 /// The questions in flight.
 #[derive(Debug, Default)]
-pub(super) struct Asking(Mutex<HashMap<Key, Weak<Place>>>);
+pub(crate) struct Asking(Mutex<HashMap<Key, Weak<Place>>>);
 
 /// A question that somebody asks or waits for.
 pub(super) struct Asked<'a> {
     all: &'a Asking,
     key: Key,
-    place: Option<Arc<Place>>,
+    place: Arc<Place>,
+}
+
+/// The turn to ask a question.
+pub(super) struct Turn<'a> {
+    // Before the question, which looks whether anybody else has its place.
+    place: OwnedMutexGuard<Option<Arc<str>>>,
+    _asked: Asked<'a>,
 }
 
 impl Asking {
@@ -31,27 +39,54 @@ impl Asking {
             places.insert(key, Arc::downgrade(&place));
             place
         });
-        Asked { all: self, key, place: Some(place) }
+        Asked { all: self, key, place }
     }
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
     /// The answer: that of somebody else, or of `ask`.
     pub(super) async fn answer<E>(
         &self,
         ask: impl Future<Output = Result<Arc<str>, E>>,
     ) -> Result<Arc<str>, E> {
-        match &self.place {
-            Some(place) => place.get_or_try_init(|| ask).await.map(Arc::clone),
-            None => ask.await,
+        let mut place = self.place.lock().await;
+        if let Some(answer) = &*place {
+            return Ok(Arc::clone(answer));
         }
+        let answer = ask.await?;
+        Ok(Arc::clone(place.insert(answer)))
+    }
+
+    /// The turn to ask, unless somebody else has it.
+    pub(super) fn turn(self) -> Result<Turn<'a>, Self> {
+        match Arc::clone(&self.place).try_lock_owned() {
+            Ok(place) => Ok(Turn { place, _asked: self }),
+            Err(_) => Err(self),
+        }
+    }
+
+    /// The answer that somebody else gets, if he does.
+    pub(super) async fn hear(self) -> Option<Arc<str>> {
+        self.place.lock().await.clone()
+    }
+}
+
+impl Turn<'_> {
+    /// The answer that somebody has got before.
+    pub(super) fn answer(&self) -> Option<Arc<str>> {
+        self.place.clone()
+    }
+
+    /// Tells all who wait.
+    pub(super) fn end(mut self, answer: Arc<str>) {
+        *self.place = Some(answer);
     }
 }
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
         let mut places = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.place.take());
+        drop(mem::take(&mut self.place));
         if places.get(&self.key).is_some_and(|place| place.strong_count() == 0) {
             places.remove(&self.key);
         }

@@ -15,6 +15,7 @@ mod needed;
 mod runs;
 mod size;
 mod texts;
+mod together;
 mod trail;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub use needed::Needed;
 pub use runs::{Beginning, Current, Past, Standing};
 pub use size::Pruned;
 pub use texts::Text;
+pub use together::{Round, Together};
 pub use trail::{FateRow, Filter, Rejected};
 
 /// The folder beside the pipeline that holds it.

@@ -38,7 +38,7 @@ impl Call for Asks {
 impl Asks {
     async fn ask(&self, record: &Record, context: &CallContext) -> Result<Vec<Record>, Failure> {
         let question = format!("{} {}", self.schema, number(record));
-        if context.answer(&question)?.is_none() {
+        if context.answers.get(&question, &context.meter, context.record)?.is_none() {
             self.calls.fetch_add(1, Ordering::Relaxed);
             if number(record) % 10 == 3 && !self.mended {
                 return Err(Failure::bad("the model refuses").answer("no"));

@@ -5,6 +5,7 @@ mod gemini;
 mod ollama;
 mod openai;
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use flow_dsl::pipeline::Model;
@@ -133,8 +134,9 @@ impl Embedder {
 
     /// What texts are thought to need, when no call is refused.
     pub(crate) fn estimate(&self, texts: &[&str], known: &Answers) -> Estimate {
+        let mut asked = HashSet::new();
         let (old, texts): (Vec<&str>, Vec<&str>) =
-            texts.iter().partition(|text| known.has(&self.question(text)));
+            texts.iter().partition(|text| known.has(&self.question(text)) || !asked.insert(**text));
         let tokens = texts.iter().map(|text| self.counter.text(text)).sum();
         Estimate {
             calls: self.parts(&texts).len() as u64,
@@ -144,41 +146,46 @@ impl Embedder {
         }
     }
 
-    /// A vector for each text, or why it has none. Those that an earlier run has are not asked for.
+    /// A vector for each text, or why it has none. Those that an earlier run has are not asked for,
+    /// and of equal texts one is.
     pub(crate) async fn embed(
         &self,
         texts: &[(&Record, &str)],
         context: &CallContext,
     ) -> Vec<Result<Value, Failure>> {
-        let (records, texts): (Vec<&Record>, Vec<&str>) = texts.iter().copied().unzip();
-        let questions: Vec<String> = texts.iter().map(|text| self.question(text)).collect();
-        let known = questions.iter().zip(records).map(|(question, record)| {
-            let answer = context.about(record).answer(question)?;
-            Ok(answer.and_then(|answer| serde_json::from_str(&answer).ok()))
-        });
-        let known: Result<Vec<Option<Value>>, Failure> = known.collect();
-        let known = match known {
-            Ok(known) => known,
-            Err(failure) => return vec![Err(failure); texts.len()],
-        };
-        let new: Vec<usize> = (0..texts.len()).filter(|at| known[*at].is_none()).collect();
-        let asked: Vec<&str> = new.iter().map(|at| texts[*at]).collect();
-        let vectors = self.ask(&asked, context).await;
-        let kept = new
-            .iter()
-            .zip(&vectors)
-            .filter_map(|(at, vector)| Some((&questions[*at], vector.as_ref().ok()?.to_string())));
-        let kept: Vec<_> = kept.collect();
-        let kept = kept.iter().map(|(question, vector)| context.answers.keep(question, vector));
-        if let Err(failure) = futures::future::try_join_all(kept).await {
-            return vec![Err(failure); texts.len()];
+        let questions: Vec<(String, RecordId)> =
+            texts.iter().map(|(record, text)| (self.question(text), record.id)).collect();
+        match self.hear(texts, &questions, context).await {
+            Ok(vectors) => vectors,
+            Err(failure) => vec![Err(failure); texts.len()],
         }
-        let mut vectors = vectors.into_iter();
-        let results = known.into_iter().map(|known| match known {
-            Some(vector) => Ok(vector),
-            None => vectors.next().unwrap_or_else(|| Err(Failure::bad("no vector came for it"))),
-        });
-        results.collect()
+    }
+
+    async fn hear(
+        &self,
+        texts: &[(&Record, &str)],
+        questions: &[(String, RecordId)],
+        context: &CallContext,
+    ) -> Result<Vec<Result<Value, Failure>>, Failure> {
+        let mut vectors = vec![Err(Failure::bad("no vector came for it")); texts.len()];
+        let mut together = context.together(questions)?;
+        while let Some(round) = together.next().await? {
+            for (at, answer) in round.known {
+                let vector = serde_json::from_str(&answer);
+                vectors[at] = vector.map_err(|_| Failure::bad("the vector that is kept is none"));
+            }
+            let asked: Vec<&str> = round.ours.iter().map(|at| texts[*at].1).collect();
+            let heard = self.ask(&asked, context).await;
+            let kept = heard.iter().map(|vector| vector.as_ref().ok().map(Value::to_string));
+            let twins = together.heard(kept).await?;
+            for ((at, twins), vector) in round.ours.into_iter().zip(twins).zip(heard) {
+                for twin in twins {
+                    vectors[twin].clone_from(&vector);
+                }
+                vectors[at] = vector;
+            }
+        }
+        Ok(vectors)
     }
 
     /// All that decides on the vector of a text.
