@@ -194,6 +194,50 @@ fn every_reject_is_explained() {
 }
 
 #[test]
+fn an_answer_that_is_cut_off_is_gone_on_with_and_never_passes_for_whole() {
+    let mut documents = Vec::new();
+    for id in 0..2 {
+        let mut document = Document::default();
+        let names = ["Ada", "Bob", "Cid", "Dan"].map(|name| ("kind_a".to_owned(), name.to_owned()));
+        document.say(&format!("In text {id} Ada met Bob, Cid and Dan."), &names);
+        documents.push(document);
+    }
+    let (folder, truth) = (folder(&documents), truth(&documents));
+    let server = ModelServer::start(|_, body| {
+        let turns = body["messages"].as_array().expect("messages");
+        let text = turns[1]["content"].as_str().and_then(|text| text.lines().last()).expect("text");
+        let entity = |name: &str| json!({"kind": "kind_a", "name": name, "fields": {"role": null}, "confidence": 1, "quote": text});
+        let said = |names: [&str; 2]| json!({"entities": names.map(entity)}).to_string();
+        // In the middle of the quote, the last that an entity has here.
+        let cut = said(["Ada", "Bob"]);
+        let cut = &cut[..cut.len() - 20];
+        let last = turns[turns.len() - 1]["content"].as_str().expect("a text");
+        let reply = match turns.len() {
+            2 => Reply::cut_off(cut),
+            _ if text.contains("text 1") => Reply::cut_off(cut),
+            4 if last.contains("breaks off after entity 1") => {
+                Reply::cut_off(&said(["Bob", "Cid"]))
+            }
+            _ => Reply::content(&said(["Cid", "Dan"])),
+        };
+        (Duration::ZERO, reply)
+    });
+    for calls in [3 + 3, 3 + 3 + 3] {
+        let run = folder.flow(&format!("run annotated.yaml --url {}", server.url()));
+        assert_eq!((run.code, server.calls()), (0, calls), "{}{}", run.out, run.err);
+        let whole = truth.iter().filter(|entity| entity.0 == 0).cloned();
+        assert_eq!(found(&folder).into_iter().collect::<HashSet<_>>(), whole.collect());
+        let dead = lines(&folder, "dead.jsonl");
+        let [dead] = &dead[..] else { panic!("{dead:?}") };
+        let reason = "the model's answer was cut off at its most tokens, asked 3 times; raise \
+                      `max_tokens` of the model, or cut the text into chunks";
+        assert_eq!((&dead["nr"], &dead["error"]["reason"]), (&json!(1), &json!(reason)));
+        let answer = dead["error"]["answer"].as_str().expect("the raw answer");
+        assert!(answer.starts_with('{') && !answer.contains('\u{18}'), "{answer}");
+    }
+}
+
+#[test]
 fn a_model_is_asked_what_it_has_missed_until_there_is_no_more() {
     let mut document = Document::default();
     let names = ["Ada", "Bob", "Cid"].map(|name| ("kind_a".to_owned(), name.to_owned()));

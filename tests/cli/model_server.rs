@@ -46,6 +46,12 @@ impl Reply {
         Self::json(&body)
     }
 
+    /// The same, cut off at the most tokens.
+    pub(crate) fn cut_off(content: &str) -> Self {
+        let choice = json!({"finish_reason": "length", "message": {"content": content}});
+        Self::json(&json!({"choices": [choice]}))
+    }
+
     /// An error as servers of this format send it.
     pub(crate) fn error(status: u16, message: &str) -> Self {
         let body = json!({"error": {"message": message, "type": "test"}});

@@ -22,7 +22,7 @@ pub struct Request<'a> {
     /// Where it goes.
     pub endpoint: &'a Endpoint,
     /// The JSON body.
-    pub body: &'a Value,
+    pub body: String,
     /// Tokens that it will use, as far as can be told beforehand.
     pub estimate: Tokens,
     /// The most tokens of the answer, when the server is told them.
@@ -54,10 +54,14 @@ impl Door {
     /// Waits for the gate and the limit of the endpoint first. Connection errors, 408, 425, 429 and
     /// 5xx are transient; 401, 403 and a wrong address are fatal; any other status means a bad
     /// record. The patience that a server asks for holds back all calls under the same limit.
-    pub async fn post_json(&self, request: Request<'_>, meter: &Meter) -> Result<Value, Failure> {
+    pub async fn post_json(
+        &self,
+        mut request: Request<'_>,
+        meter: &Meter,
+    ) -> Result<Value, Failure> {
         let endpoint = request.endpoint;
         let lane = self.lane(endpoint)?;
-        let body = request.body.to_string();
+        let body = std::mem::take(&mut request.body);
         let most = request.most(body.len() as u64);
         let mut hold = self.hold(&request, most, meter).await?;
         let span = CallSpan::new(endpoint, &lane.url, meter);

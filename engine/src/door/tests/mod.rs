@@ -98,7 +98,12 @@ pub(super) async fn ask(door: &Door, endpoint: &Endpoint) -> Result<Value, Failu
         input: answer["in"].as_u64().unwrap_or_default(),
         ..Tokens::default()
     };
-    let request =
-        Request { endpoint, body: &body, estimate: Tokens::default(), most_output: None, used };
+    let request = Request {
+        endpoint,
+        body: body.to_string(),
+        estimate: Tokens::default(),
+        most_output: None,
+        used,
+    };
     door.post_json(request, &Meter::default()).await
 }

@@ -140,7 +140,7 @@ impl Wire for Anthropic {
         };
         match answer["stop_reason"].as_str() {
             Some("refusal") => Err(Failure::bad("the model refuses to answer")),
-            Some("max_tokens") => Err(cut_off()),
+            Some("max_tokens") => cut_off(&text(blocks)),
             Some("model_context_window_exceeded") => Err(Failure::bad(
                 "the text and the answer are longer than the model's window; cut the text into \
                  chunks",
@@ -250,11 +250,7 @@ mod tests {
             (said(json!([])), ""),
             (stopped("stop_sequence"), "{"),
             (stopped("refusal"), "bad: the model refuses to answer"),
-            (
-                stopped("max_tokens"),
-                "bad: the model's answer was cut off at its most tokens; raise `max_tokens` of \
-                 the model, or cut the text into chunks",
-            ),
+            (stopped("max_tokens"), "{\u{18}"),
             (
                 stopped("model_context_window_exceeded"),
                 "bad: the text and the answer are longer than the model's window; cut the text \

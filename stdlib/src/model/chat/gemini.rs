@@ -117,7 +117,7 @@ impl Wire for Gemini {
             None | Some("STOP" | "FINISH_REASON_UNSPECIFIED") => {
                 Ok(text(&candidate["content"]["parts"]))
             }
-            Some("MAX_TOKENS") => Err(cut_off()),
+            Some("MAX_TOKENS") => cut_off(&text(&candidate["content"]["parts"])),
             Some(reason @ ("OTHER" | "MALFORMED_FUNCTION_CALL" | "MALFORMED_RESPONSE")) => {
                 Err(Failure::transient(format!("the model stopped without an answer ({reason})")))
             }
@@ -244,11 +244,7 @@ mod tests {
         for (answer, expected) in [
             (ended("STOP"), Ok("yes")),
             (json!({"candidates": [{"finishReason": "STOP"}]}), Ok("")),
-            (
-                ended("MAX_TOKENS"),
-                Err("the model's answer was cut off at its most tokens; raise `max_tokens` of \
-                     the model, or cut the text into chunks"),
-            ),
+            (ended("MAX_TOKENS"), Ok("yes\u{18}")),
             (ended("SAFETY"), Err("the server withheld the model's answer (SAFETY)")),
             (ended("RECITATION"), Err("the server withheld the model's answer (RECITATION)")),
             (ended("OTHER"), Err("again: the model stopped without an answer (OTHER)")),

@@ -26,6 +26,9 @@ const BYTES_PER_TOKEN: u64 = 4;
 /// Characters of what a server or model wrote that go into a reason.
 const SHOWN: usize = 120;
 
+/// Ends an answer that was cut off, here and in the ledger: a sign for that which no text has.
+const CUT: char = '\u{18}';
+
 /// A question.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
@@ -35,6 +38,15 @@ pub(crate) struct Ask<'a> {
     pub(crate) turns: &'a [Turn],
     /// The JSON Schema of the answer.
     pub(crate) schema: &'a Value,
+}
+
+/// What a model answered.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// The text that it wrote, never empty.
+    pub(crate) text: String,
+    /// Whether its most tokens cut it off.
+    pub(crate) cut: bool,
 }
 
 /// Something that was said.
@@ -115,7 +127,7 @@ trait Wire: Send + Sync {
     /// The body of a request.
     fn body(&self, model: &str, ask: &Ask<'_>) -> Value;
 
-    /// What the model said, or why it said nothing of use.
+    /// What the model said, with a mark where it was cut off, or why it said nothing of use.
     fn reply(&self, answer: &Value) -> Result<String, Failure>;
 
     /// Reads the tokens that the server counted; zeros where it does not say.
@@ -270,22 +282,20 @@ impl Chat {
         self.all().all(|chat| chat.wire.sends_schema())
     }
 
-    /// Asks, once. The reply is the text that the model wrote, never empty. What an earlier attempt
-    /// or an earlier run was answered is not asked again.
-    pub(crate) async fn ask(
-        &self,
-        ask: &Ask<'_>,
-        context: &CallContext,
-    ) -> Result<String, Failure> {
-        let body = self.wire.body(&self.endpoint.model, ask);
+    /// Asks, once. What an earlier attempt or an earlier run was answered is not asked again.
+    pub(crate) async fn ask(&self, ask: &Ask<'_>, context: &CallContext) -> Result<Said, Failure> {
+        let body = self.wire.body(&self.endpoint.model, ask).to_string();
         let question = self.question(&body);
-        let answer = context.once(&question, self.reply(&body, self.tokens(&question), context));
-        Ok(answer.await?.to_string())
+        // In a box, since it is handed on several times, and very many may wait for their answers.
+        let reply = Box::pin(self.reply(body, self.tokens(&question), context));
+        let answer = context.once(&question, reply).await?;
+        let cut = answer.strip_suffix(CUT);
+        Ok(Said { text: cut.unwrap_or(&answer).to_owned(), cut: cut.is_some() })
     }
 
     async fn reply(
         &self,
-        body: &Value,
+        body: String,
         estimate: Tokens,
         context: &CallContext,
     ) -> Result<String, Failure> {
@@ -316,7 +326,7 @@ impl Chat {
     }
 
     /// All that decides on the answer.
-    fn question(&self, body: &Value) -> String {
+    fn question(&self, body: &impl std::fmt::Display) -> String {
         format!("{}\n{body}", self.endpoint.url)
     }
 }
@@ -344,12 +354,17 @@ pub(in crate::model) fn error_in(answer: &Value) -> Option<Failure> {
     Some(Failure::transient(format!("the server answers with an error: {message}")))
 }
 
-/// The answer is longer than it may be.
-fn cut_off() -> Failure {
-    Failure::bad(
-        "the model's answer was cut off at its most tokens; raise `max_tokens` of the model, or \
-         cut the text into chunks",
-    )
+/// What came of an answer that is longer than it may be, marked as such.
+fn cut_off(text: &str) -> Result<String, Failure> {
+    if text.trim().is_empty() { Err(too_long("")) } else { Ok(format!("{text}{CUT}")) }
+}
+
+/// An answer that is longer than it may be is of no use.
+pub(crate) fn too_long(asked: &str) -> Failure {
+    Failure::bad(format!(
+        "the model's answer was cut off at its most tokens{asked}; raise `max_tokens` of the \
+         model, or cut the text into chunks"
+    ))
 }
 
 /// The beginning of a text, in one line.

@@ -122,11 +122,12 @@ impl Wire for Ollama {
         if message.is_null() {
             return Err(Failure::transient("the server's answer holds no message"));
         }
+        let content = message["content"].as_str().unwrap_or_default();
         match (answer["done_reason"].as_str(), answer["done"].as_bool()) {
-            (Some("length"), _) => Err(cut_off()),
+            (Some("length"), _) => cut_off(content),
             (Some("load"), _) => Err(Failure::transient("the server only loaded the model")),
             (_, Some(false)) => Err(Failure::transient("the server's answer is not whole")),
-            _ => Ok(message["content"].as_str().unwrap_or_default().to_owned()),
+            _ => Ok(content.to_owned()),
         }
     }
 
@@ -191,11 +192,7 @@ mod tests {
         for (answer, expected) in [
             (said(json!({"done": true, "done_reason": "stop"})), Ok("{")),
             (said(json!({})), Ok("{")),
-            (
-                said(json!({"done": true, "done_reason": "length"})),
-                Err("the model's answer was cut off at its most tokens; raise `max_tokens` of \
-                     the model, or cut the text into chunks"),
-            ),
+            (said(json!({"done": true, "done_reason": "length"})), Ok("{\u{18}")),
             (
                 said(json!({"done": true, "done_reason": "load"})),
                 Err("again: the server only loaded the model"),

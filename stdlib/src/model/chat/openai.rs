@@ -107,7 +107,7 @@ impl Wire for OpenAi {
             return Ok(refusal.to_owned());
         }
         match choice["finish_reason"].as_str() {
-            Some("length") => Err(cut_off()),
+            Some("length") => cut_off(&text(&choice["message"]["content"])),
             Some("content_filter") => {
                 Err(Failure::bad("the server withheld the model's answer (content filter)"))
             }
@@ -205,8 +205,9 @@ mod tests {
                 Err("the server withheld the model's answer (content filter)"),
             ),
             (json!({"choices": [{"message": {"content": null, "refusal": "no"}}]}), Ok("no")),
+            (stopped("length"), Ok("{\u{18}")),
             (
-                stopped("length"),
+                json!({"choices": [{"message": {"content": " "}, "finish_reason": "length"}]}),
                 Err("the model's answer was cut off at its most tokens; raise `max_tokens` of \
                      the model, or cut the text into chunks"),
             ),

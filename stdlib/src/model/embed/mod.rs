@@ -238,13 +238,12 @@ impl Embedder {
     }
 
     async fn call(&self, texts: &[&str], context: &CallContext) -> Result<Vec<Value>, Failure> {
-        let body = self.wire.body(texts, self.dimensions);
+        let body = self.wire.body(texts, self.dimensions).to_string();
         let bytes: u64 = texts.iter().map(|text| text.len() as u64).sum();
         let estimate = Tokens { input: bytes / BYTES_PER_TOKEN, ..Tokens::default() };
         let used = self.wire.used();
         let most_output = Some(0);
-        let request =
-            Request { endpoint: &self.endpoint, body: &body, estimate, most_output, used };
+        let request = Request { endpoint: &self.endpoint, body, estimate, most_output, used };
         let answer = context.door.post_json(request, &context.meter).await?;
         if let Some(failure) = super::chat::error_in(&answer) {
             return Err(failure);

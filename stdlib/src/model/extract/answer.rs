@@ -3,7 +3,7 @@
 use flow_engine::prelude::*;
 
 use super::repair;
-use crate::model::chat::start;
+use crate::model::chat::{Said, start};
 
 /// The entities of an answer.
 #[derive(Debug)]
@@ -16,7 +16,18 @@ pub(super) struct Answer {
 
 /// The entities in what a model wrote: without thoughts, fences and words around them, with broken
 /// JSON set right; or else what is wrong with it.
-pub(super) fn read(text: &str) -> Result<Answer, String> {
+///
+/// The last entity of an answer that was cut off may be cut off, too, and is passed over.
+pub(super) fn read(said: &Said) -> Result<Answer, String> {
+    let mut answer = entities(&said.text)?;
+    if said.cut {
+        answer.entities.pop();
+        answer.cut = true;
+    }
+    Ok(answer)
+}
+
+fn entities(text: &str) -> Result<Answer, String> {
     let text = text.rsplit_once("</think>").map_or(text, |(_, answer)| answer);
     let (mut values, cut) = repair::values(text);
     let answer = |entities| Ok(Answer { entities, cut });

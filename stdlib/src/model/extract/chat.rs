@@ -60,7 +60,7 @@ impl ByChat {
         let chat = self.who(context.step, &openings, &text, &context.answers);
         let origin = self.input.origin(record, chat.name())?;
         let talks: Vec<_> =
-            openings.iter().map(|one| self.talk(chat, one, &text, context)).collect();
+            openings.iter().map(|one| Box::pin(self.talk(chat, one, &text, context))).collect();
         // All are heard to the end: an answer that came is kept although another did not come.
         let heard: Vec<_> = stream::iter(talks).buffered(AT_ONCE).collect().await;
         let mut entities = Vec::with_capacity(heard.len());

@@ -76,6 +76,9 @@ use talk::Manners;
 ///   missing or wrong is taken without it (null, 0.5, the quote, ungrounded) and its confidence is
 ///   halved. Where that leaves nothing, or no answer was JSON, the record is rejected with the last
 ///   answer in `error.answer`. Calls that fail are the node's `retry`; answers that came are kept.
+/// - **An answer that its most tokens cut off** is gone on with in the same way: what is whole of it
+///   is kept, and what follows is asked for. When the last of `attempts` is cut off, too, the record
+///   is rejected.
 /// - **Its quotes are looked for**: to the letter, then whatever the case, accents and white space,
 ///   then with eight of ten words. `quote` becomes what truly stands there. Of several places it is
 ///   the first after the entity before; who says the same twice means two places. A quote that

@@ -4,7 +4,7 @@ use flow_engine::prelude::*;
 
 use super::found::Found;
 use super::{answer, prompt};
-use crate::model::chat::{Ask, Chat, Turn};
+use crate::model::chat::{Ask, Chat, Turn, too_long};
 use crate::model::entity::Entity;
 use crate::model::schema::Kind;
 
@@ -30,7 +30,7 @@ pub(super) struct Talk<'a> {
 
 /// Why there is no answer of use.
 enum Useless {
-    /// None came.
+    /// None came, or no whole one.
     Call(Failure),
     /// What came is wrong.
     Answer(Failure),
@@ -82,7 +82,7 @@ impl Talk<'_> {
                 }
                 Err(wrong) => format!("the answer {wrong}"),
             };
-            self.turns.push(Turn::Model(said.clone()));
+            self.turns.push(Turn::Model(said.text.clone()));
             if complaint.is_empty() {
                 return Ok(());
             }
@@ -92,13 +92,16 @@ impl Talk<'_> {
             last = Some((said, complaint));
         }
         let Some((said, complaint)) = last else { return Ok(()) };
-        if heard && found.make_do() {
+        if heard && !said.cut && found.make_do() {
             return Ok(());
         }
         self.forget().await.map_err(Useless::Call)?;
-        let complaint = complaint.lines().next().unwrap_or_default();
         let asked = if attempts > 1 { format!(", asked {attempts} times") } else { String::new() };
+        if said.cut {
+            return Err(Useless::Call(too_long(&asked).answer(&said.text)));
+        }
+        let complaint = complaint.lines().next().unwrap_or_default();
         let reason = format!("the model's answer is of no use{asked}: {complaint}");
-        Err(Useless::Answer(Failure::bad(reason).answer(&said)))
+        Err(Useless::Answer(Failure::bad(reason).answer(&said.text)))
     }
 }

@@ -6,6 +6,7 @@ use super::answer::Answer;
 use super::found::Found;
 use super::ground::Ground;
 use super::*;
+use crate::model::chat::Said;
 use crate::model::entity::Entity;
 use crate::model::schema::EntitySchema;
 
@@ -34,7 +35,7 @@ fn outcome(written: &str) -> Result<Vec<String>, String> {
     let schema = schema();
     let kinds: Vec<_> = schema.kinds.iter().collect();
     let mut found = Found::default();
-    let wrong = found.take(&kinds, &answer::read(written)?);
+    let wrong = found.take(&kinds, &answer::read(&Said { text: written.to_owned(), cut: false })?);
     if !wrong.is_empty() {
         return Err(wrong.join("\n"));
     }

@@ -62,7 +62,9 @@ fn openai(answer: &Value) -> (Expected, Tokens) {
     let bad = |reason: &str| Expected::Failure(FailureKind::Bad, reason.to_owned());
     let expected = match text(answer, "/choices/0/finish_reason") {
         _ if answer.get("error").is_some() => bad("content filter"),
-        "length" => bad("cut off at its most tokens"),
+        "length" if text(answer, "/choices/0/message/content").trim().is_empty() => {
+            bad("cut off at its most tokens")
+        }
         "content_filter" => bad("content filter"),
         _ => match text(answer, "/choices/0/message/refusal") {
             "" => said(text(answer, "/choices/0/message/content")),

@@ -101,7 +101,7 @@ async fn ask(server: &Server, exchange: &Exchange) -> (Result<Vec<String>, Failu
             let schema = json!({"type": "object"});
             let ask = Ask { system: "be brief", turns: &turns, schema: &schema };
             let chat = Chat::new(&model, &build).unwrap();
-            chat.ask(&ask, &context).await.map(|text| vec![text])
+            chat.ask(&ask, &context).await.map(|said| vec![said.text])
         }
         Kind::Embed => {
             let texts: Vec<&str> = match &exchange.asked["input"] {
