@@ -75,6 +75,10 @@ pub(crate) fn read(source: &Arc<SourceFile>) -> (Node, Vec<Diagnostic>) {
 /// Reads a pipeline file in the spelling that it has. There is always a tree; what could not be read is [`Value::Bad`] in it
 /// and a diagnostic beside it.
 pub fn parse(source: &Arc<SourceFile>) -> (Ast, Vec<Diagnostic>) {
+    if let Some(found) = misnamed(source) {
+        let root = Node::new(Value::Bad, Span::new(0, source.text.len()));
+        return (Ast { source: Arc::clone(source), root, sound: false }, vec![found]);
+    }
     let (mut root, mut diagnostics) = read(source);
     let help = match source.spelling {
         Spelling::Yaml => "begin with `flow: NAME`, then `stages:` with the nodes below it",
@@ -96,6 +100,24 @@ pub fn parse(source: &Arc<SourceFile>) -> (Ast, Vec<Diagnostic>) {
     name_twice(&root, &mut diagnostics);
     let sound = diagnostics.is_empty();
     (Ast { source: Arc::clone(source), root, sound }, diagnostics)
+}
+
+/// What is said of a `.flow` file whose name does not end so: as YAML each line would be wrong.
+fn misnamed(source: &Arc<SourceFile>) -> Option<Diagnostic> {
+    let wrong = source.spelling == Spelling::Yaml && begins_flow(&source.text);
+    wrong.then(|| {
+        let blank = |c: char| c.is_whitespace() || c == '\u{feff}';
+        let lines = source.text.split_inclusive('\n');
+        let comment =
+            |line: &&str| matches!(line.trim_start_matches(blank).get(..1), None | Some("#"));
+        let above: usize = lines.take_while(comment).map(str::len).sum();
+        let rest = source.text[above..].trim_start_matches(blank);
+        let start = source.text.len() - rest.len();
+        let word = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        let message = "the file is of the `.flow` spelling, but its name does not end so";
+        Diagnostic::new(Code::F0112, source, Span::new(start, start + word), message)
+            .help("let its name end in `.flow`; in YAML a key has a `:`, as in `flow: NAME`")
+    })
 }
 
 /// A node that is declared twice has a page of its own.
