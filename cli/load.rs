@@ -88,6 +88,14 @@ impl Loaded {
         flow_dsl::format(&self.ast.source)
     }
 
+    /// Its text in the other spelling.
+    pub(crate) fn converted(&self) -> Result<String, flow_dsl::Unconverted> {
+        if self.is_broken() {
+            return Err(flow_dsl::Unconverted::Wrong(self.diagnostics.clone()));
+        }
+        flow_dsl::convert(&self.ast.source)
+    }
+
     /// The parameters that it declares.
     pub(crate) fn flags(&self) -> Vec<ParamDecl> {
         declared_params(&self.ast)

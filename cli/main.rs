@@ -5,6 +5,7 @@ mod args;
 mod cache;
 mod check;
 mod completions;
+mod convert;
 mod doctor;
 mod draw;
 mod exit;
@@ -74,8 +75,8 @@ fn flow(argv: &[OsString]) -> Result<Exit, Trouble> {
         if let Some(at) = files.iter().position(Result::is_err).filter(|_| !several && !scan.help) {
             return files.swap_remove(at).map(|_| Exit::Done);
         }
-        // What a file is laid out like depends on no parameter.
-        let asks = files.iter().flatten().filter(|_| name != "fmt");
+        // How a file is written depends on no parameter.
+        let asks = files.iter().flatten().filter(|_| name != "fmt" && name != "convert");
         for flag in asks.flat_map(Loaded::flags) {
             if flags.iter().all(|known| known.name != flag.name) {
                 flags.push(flag);
@@ -129,6 +130,7 @@ fn command(matches: &ArgMatches, files: Files, screen: &Screen) -> Result<Exit, 
         Some(("retry", matches)) => rejects::retry(matches, screen),
         Some(("cache", matches)) => cache::cache(matches),
         Some(("check", matches)) => check::check(matches, files),
+        Some(("convert", matches)) => convert::convert(matches, &the_one(matches, files)?),
         Some(("fmt", matches)) => Ok(fmt::fmt(matches, files)),
         Some(("plan", matches)) => plan::plan(matches, &the_one(matches, files)?),
         Some(("graph", matches)) => draw::graph(matches, &the_one(matches, files)?),

@@ -72,6 +72,7 @@ pub(crate) fn command() -> Command {
             run(),
             check(),
             fmt(),
+            convert(),
             plan(),
             graph(),
             show(),
@@ -184,6 +185,18 @@ fn fmt() -> Command {
         .arg(file_arg().num_args(1..).help("Pipeline files; `-` reads the standard input"))
         .arg_required_else_help(true)
         .arg(switch("check", "Change nothing; fail when a file is laid out in another way"))
+}
+
+fn convert() -> Command {
+    Command::new("convert")
+        .about("Write a pipeline file in the other spelling")
+        .after_help(
+            "Examples:\n  flow convert interviews.yaml --output interviews.flow\n  \
+             flow convert interviews.flow",
+        )
+        .arg(file_arg().required(true).help("The pipeline file; `-` reads the standard input"))
+        .arg(path("output", "FILE").short('o').help("Write to a file instead of stdout"))
+        .arg_required_else_help(true)
 }
 
 fn plan() -> Command {

@@ -8,6 +8,7 @@
 pub mod catalog;
 pub mod check;
 pub mod code;
+mod convert;
 pub mod diagnostic;
 mod format;
 pub mod parse;
@@ -21,6 +22,7 @@ pub mod tree;
 pub use catalog::Catalog;
 pub use check::{Inputs, check};
 pub use code::Code;
+pub use convert::{Unconverted, convert, meaning};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use format::format;
 pub use parse::parse;

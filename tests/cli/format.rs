@@ -63,3 +63,31 @@ fn a_link_and_the_rights_of_a_file_stay() {
     let metadata = std::fs::metadata(folder.path("real/a.flow")).expect("the file");
     assert_eq!(metadata.permissions().mode() & 0o777, 0o640);
 }
+
+#[test]
+fn the_interviews_become_each_other() {
+    let folder = crate::interviews::interviews();
+    for (from, to) in [("yaml", "flow"), ("flow", "yaml")] {
+        let line = format!("convert interviews.{from} --output other.{to}");
+        let done = folder.flow(&line);
+        assert_eq!((done.code, done.out.as_str(), done.err.as_str()), (0, "", ""));
+        let plan = |file: &str| folder.flow(&format!("plan {file} --format json")).out;
+        let (there, here) = (plan(&format!("other.{to}")), plan(&format!("interviews.{to}")));
+        assert!(!here.is_empty());
+        assert_eq!(there.replace("other.", "interviews."), here);
+        assert!(folder.read(&format!("other.{to}")).contains("# Over other transcripts"));
+    }
+}
+
+#[test]
+fn what_cannot_be_converted_is_said_so() {
+    let folder = Folder::new();
+    folder.file("a.yaml", "flow: x\nhooks: {success: {uses: store}}\n");
+    let done = folder.flow("convert a.yaml");
+    assert_eq!((done.code, done.out.as_str()), (2, ""));
+    assert!(done.err.contains("`a.yaml` says something that the other spelling cannot say"));
+    folder.file("b.yaml", "flow: [x\n");
+    let done = folder.flow("convert b.yaml --output c.flow");
+    assert!(done.code == 2 && done.err.contains("F0101"), "{}", done.err);
+    assert!(!folder.path("c.flow").exists());
+}

@@ -10,6 +10,7 @@ fn help_teaches_every_command() {
         "run",
         "check",
         "fmt",
+        "convert",
         "plan",
         "graph",
         "show",

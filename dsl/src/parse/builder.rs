@@ -235,7 +235,10 @@ impl<'a> Builder<'a> {
         let span = if absent {
             Span::new(span.start, span.start)
         } else {
-            Span::new(span.start, span.start + written.trim_end().len())
+            Span::new(
+                span.start,
+                span.start + quoted_length(written).unwrap_or(written.trim_end().len()),
+            )
         };
         let value = if !fine || self.is_poisoned(span.start) {
             Value::Bad
@@ -329,6 +332,23 @@ impl Builder<'_> {
         }
         *key = Some(Spanned::new(text, span));
     }
+}
+
+/// How long a text in quotes is; the scanner may take in the comment behind it.
+fn quoted_length(written: &str) -> Option<usize> {
+    let quote = written.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    let (mut escaped, mut ended) = (false, false);
+    for (at, character) in written.char_indices().skip(1) {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quote == '"' => escaped = true,
+            // Two single quotes are one in the text.
+            _ if character == quote => ended = !ended,
+            _ if ended => return Some(at),
+            _ => {}
+        }
+    }
+    None
 }
 
 const fn span_is_empty(span: Span) -> bool {
