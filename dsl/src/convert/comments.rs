@@ -51,8 +51,8 @@ impl Comments {
         let places = places(root);
         let mut comments = Self { about: BTreeMap::new(), last: Vec::new() };
         for comment in all {
-            let next = places.iter().find(|place| **place > comment.at);
-            let before = places.iter().rev().find(|place| **place < comment.at);
+            let behind = places.partition_point(|place| *place < comment.at);
+            let (before, next) = (places[..behind].last(), places.get(behind));
             match (comment.own, next, before) {
                 (true, Some(place), _) | (false, Some(place), None) => {
                     comments.about.entry(*place).or_default().before.push(comment.text);
