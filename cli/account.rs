@@ -106,7 +106,7 @@ fn nodes(nodes: &[NodeReport]) -> String {
 }
 
 /// What the calls used and cost: by node, and by model where that says more.
-fn usage(report: &Report) -> String {
+pub(crate) fn usage(report: &Report) -> String {
     let callers = report.nodes.iter().filter(|node| node.usage.calls + node.usage.reused > 0);
     let callers: Vec<(&String, &Usage)> = callers.map(|node| (&node.node, &node.usage)).collect();
     if callers.is_empty() {

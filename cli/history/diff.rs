@@ -128,7 +128,7 @@ fn stored(ledger: &Ledger, rows: &[Difference]) -> Result<String, Trouble> {
         let records = counted(rows.len() as u64, "record");
         let _ = writeln!(text, "  `{node}`: {records} {how}, since {cause}");
         for row in rows.iter().take(SHOWN) {
-            let _ = writeln!(text, "    {}", number::cut(&row.row, LONGEST));
+            let _ = writeln!(text, "    {} of {}", number::cut(&row.row, LONGEST), row.from);
             if how == "changed" {
                 let kept = |hash: Option<_>| hash.map_or(Ok(None), |hash| ledger.text(hash));
                 let (old, new) = (kept(row.old), kept(row.new));

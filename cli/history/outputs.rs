@@ -26,6 +26,8 @@ pub(super) struct Difference {
     pub(super) row: String,
     pub(super) how: How,
     pub(super) cause: String,
+    /// Where its record comes from.
+    pub(super) from: String,
     #[serde(skip)]
     pub(super) old: Option<Hash>,
     #[serde(skip)]
@@ -109,9 +111,10 @@ pub(super) fn compare(before: &Side<'_>, after: &Side<'_>) -> Result<Vec<Differe
             (Some(row), None) => cause(row, before, after, &settings, true),
             (None, None) => String::new(),
         };
+        let from = new.or(old).map(FateRow::origin).unwrap_or_default();
         let (node, row) = key.clone();
         let (old, new) = (old.map(|row| row.input), new.map(|row| row.input));
-        found.push(Difference { node, row, how, cause, old, new });
+        found.push(Difference { node, row, how, cause, from, old, new });
     };
     for (key, row) in &new {
         match old.get(key) {
@@ -166,40 +169,36 @@ fn cause(
     settings: &BTreeMap<String, Vec<String>>,
     gone: bool,
 ) -> String {
-    let ancestors = here.ancestors(row.record);
+    let missing = if gone { "the input has gone" } else { "the input is new" };
     let path = row.path.as_deref();
     if path.is_some() && !there.has_file(path) {
-        let how = if gone { "has gone" } else { "is new" };
-        return format!("{} {how}", row.path.as_deref().unwrap_or_default());
+        return missing.to_owned();
     }
-    for ancestor in &ancestors {
+    for ancestor in here.ancestors(row.record) {
         if let Some(factors) = settings.get(&ancestor.node) {
             return format!("`{}` of `{}` changed", factors.join("`, `"), ancestor.node);
         }
         let Some(other) = there.at(&ancestor.node, ancestor.record) else {
-            let how = if gone { "has gone" } else { "is new" };
-            return format!("{} {how}", ancestor.origin());
+            return missing.to_owned();
         };
         match (other.fate, &other.reason) {
             (Fate::Rejected, Some(reason)) if gone => {
-                return format!("{} was rejected at `{}`: {reason}", other.origin(), other.node);
+                return format!("the record was rejected at `{}`: {reason}", other.node);
             }
-            (Fate::Rejected, _) => {
-                return format!("{} was rejected before", other.origin());
-            }
-            (Fate::Pending, _) => return format!("{} was left for another run", other.origin()),
+            (Fate::Rejected, _) => return "the record was rejected before".to_owned(),
+            (Fate::Pending, _) => return "the record was left for another run".to_owned(),
             _ => {}
         }
         if let Some(change) = differences(&other.factors, &ancestor.factors, false).first() {
-            return format!("`{}` of {} changed", change.factor, ancestor.origin());
+            return format!("`{}` of the record changed", change.factor);
         }
         if ancestor.made != other.made {
-            return format!("the answers about {} were others", ancestor.origin());
+            return "the answers about the record were others".to_owned();
         }
     }
     // Light nodes leave no trace of single records.
     match settings.iter().next() {
         Some((node, factors)) => format!("`{}` of `{node}` changed", factors.join("`, `")),
-        None => format!("{} changed", row.origin()),
+        None => "the record changed".to_owned(),
     }
 }

@@ -44,11 +44,12 @@ fn whole(ledger: &Ledger, past: &Past) -> Result<String, Trouble> {
             usage.spent()
         );
     }
-    text.push('\n');
-    text.push_str(&account::text(&report(ledger, past)?));
-    if past.report.is_none() {
-        text.push_str("the numbers are those that were noted last; the run did not end in order\n");
-    }
+    let report = report(ledger, past)?;
+    let account = match past.report {
+        Some(_) => account::text(&report),
+        None => account::usage(&report) + "its counts are noted at its end, which has not come\n",
+    };
+    let _ = write!(text, "\n{account}");
     Ok(text)
 }
 

@@ -182,3 +182,19 @@ fn what_is_not_there_is_named() {
         assert!(answer.err.contains(message), "{line}: {}", answer.err);
     }
 }
+
+#[test]
+fn a_run_without_an_end_shows_what_it_has_cost() {
+    let past = Past::new();
+    past.run("");
+    let ledger = rusqlite::Connection::open(past.folder.path(".flow/ledger.db")).expect("it");
+    // As a kill leaves it: nothing but what is noted with each answer.
+    let sql = "UPDATE runs SET ended = NULL, status = NULL, report = NULL; \
+               UPDATE nodes SET account = NULL";
+    ledger.execute_batch(sql).expect("changed");
+    let said = past.said("show 1");
+    assert!(said.starts_with("run 1 of words.yaml: killed\n"), "{said}");
+    assert!(said.contains("  found         4"), "{said}");
+    assert!(said.ends_with("its counts are noted at its end, which has not come\n"), "{said}");
+    assert!(past.said("runs").contains("killed"));
+}
