@@ -94,7 +94,7 @@ impl Ledger {
             .node_weights()
             .map(|node| (node.name.clone(), node.uses.clone(), node.factors()))
             .collect();
-        let (run, continues) = self.write(|connection| {
+        let begun = self.write(|connection| {
             let transaction =
                 connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             let last = "SELECT run FROM runs WHERE file = ?1 ORDER BY run DESC LIMIT 1";
@@ -119,19 +119,23 @@ impl Ledger {
                 let hashes = Value::Object(hashes).to_string();
                 transaction.execute(sql, params![run, place, node, stage, hashes])?;
             }
-            transaction.commit()?;
-            Ok((run, last))
+            // Whoever sees the run must see that it lives.
+            let path = self.lock_of(run);
+            let lock = File::create(&path).and_then(|lock| {
+                lock.try_lock()?;
+                Ok(lock)
+            });
+            Ok(match lock {
+                Ok(lock) => {
+                    transaction.commit()?;
+                    Ok((run, last, path, lock))
+                }
+                Err(error) => Err(file::broke(&path, &error)),
+            })
         })?;
-        let path = self.lock_of(run);
-        let lock = File::create(&path).and_then(|lock| {
-            lock.try_lock().map_err(std::io::Error::from)?;
-            Ok(lock)
-        });
-        let lock = lock.map_err(|error| file::broke(&path, &error))?;
-        let continues = match continues {
-            Some(last) => self.run(last)?.filter(|last| !last.is_whole()).map(|last| last.run),
-            None => None,
-        };
+        let (run, last, path, lock) = begun?;
+        let last = last.map_or(Ok(None), |last| self.run(last))?;
+        let continues = last.filter(Past::is_left_off).map(|last| last.run);
         if let Some(continues) = continues {
             self.write(|connection| {
                 let sql = "UPDATE runs SET continues = ?2 WHERE run = ?1";
@@ -221,7 +225,8 @@ impl Ledger {
     fn look_at(&self, mut past: Past) -> Past {
         if past.standing == Standing::Running {
             let path = self.lock_of(past.run);
-            let lives = File::open(&path).is_ok_and(|lock| lock.try_lock().is_err());
+            // Shared, so that two who look do not take each other for the run.
+            let lives = File::open(&path).is_ok_and(|lock| lock.try_lock_shared().is_err());
             if !lives {
                 let _ = fs::remove_file(&path);
                 past.standing = Standing::Killed;
@@ -232,6 +237,11 @@ impl Ledger {
 }
 
 impl Past {
+    /// Whether it has ended, and a later run goes on with it.
+    pub fn is_left_off(&self) -> bool {
+        self.standing != Standing::Running && !self.is_whole()
+    }
+
     /// Whether every record found its end in it.
     pub fn is_whole(&self) -> bool {
         let pending = |report: &Report| report.nodes.iter().any(|node| node.pending > 0);

@@ -208,15 +208,22 @@ async fn a_run_whose_process_is_gone_was_killed_and_the_next_one_goes_on_with_it
     let ledger = Ledger::open(folder.path()).expect("a ledger");
     let standing = || ledger.run(1).expect("a ledger").expect("a run").standing;
     assert_eq!(standing(), Standing::Running);
+    // One that goes on beside it does not go on with it.
+    let beside = killed.around(&killed.graph(&calls).0.plan());
+    assert_eq!(beside.journal.as_ref().expect("a journal").continues(), None);
+    let report = Run::start_among(killed.graph(&calls).0.plan(), &beside).finish().await;
+    ledger.end(2, &report).expect("noted");
+    assert_eq!(standing(), Standing::Running);
     drop(around);
     assert_eq!(standing(), Standing::Killed);
+    drop(killed.around(&killed.graph(&calls).0.plan()));
     let came = killed.run().await;
     let past = |run| ledger.run(run).expect("a ledger").expect("a run");
-    assert_eq!((came.run, past(2).continues), (2, Some(1)));
-    assert!(past(2).is_whole());
+    assert_eq!((came.run, past(4).continues), (4, Some(3)));
+    assert!(past(4).is_whole());
     let came = killed.run().await;
     assert_eq!(past(came.run).continues, None);
-    assert_eq!(ledger.runs().expect("runs").len(), 3);
+    assert_eq!(ledger.runs().expect("runs").len(), 5);
 }
 
 #[tokio::test]
